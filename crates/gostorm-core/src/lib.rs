@@ -1,0 +1,1 @@
+//! The streaming engine as a state machine: no sockets, no clock, no payload bytes.

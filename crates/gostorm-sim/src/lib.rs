@@ -1,0 +1,1 @@
+//! Virtual-time simulator with scripted peers and player models.

@@ -1,0 +1,1 @@
+//! The engine's tokio shell: sockets, drivers, piece cache, hashing, discovery.

@@ -1,0 +1,1 @@
+//! The FUSE file system: tree snapshot, inodes, handles, read and reply.

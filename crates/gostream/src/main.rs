@@ -1,0 +1,3 @@
+//! GoStream: a torrent looks like a file on a disk.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Checks of the code base itself.
+
+fn main() {}
