@@ -1,0 +1,99 @@
+# What the scripts need from the system, and how to get it. Sourced by ./run and ./test.
+#
+# Every need_* function returns at once when the thing is there. Otherwise it installs it
+# (Debian or Ubuntu, as root or through sudo) or stops with a sentence that says what to do.
+# Nothing is upgraded that is already good enough.
+
+rust_wanted=1.95
+
+say() { printf '%s\n' "$*" >&2; }
+stop() { say "error: $*"; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else return 127
+  fi
+}
+
+# apt_install PACKAGE...: one update per run of the script, output only when it fails.
+apt_install() {
+  command -v apt-get >/dev/null ||
+    stop "please install with your system's package manager: $*"
+  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+    stop "not root and no sudo; please run as root: apt-get install $*"
+  say "installing: $*"
+  local log
+  log=$(mktemp)
+  if [ -z "${apt_updated:-}" ]; then
+    as_root apt-get update -qq >"$log" 2>&1 || { cat "$log" >&2; say "warning: apt-get update failed, going on"; }
+    apt_updated=1
+  fi
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    stop "could not install: $*"
+  fi
+  rm -f "$log"
+}
+
+# version_at_least HAVE WANTED
+version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+need_fuse() {
+  if ! command -v fusermount3 >/dev/null; then apt_install fuse3; fi
+  if [ ! -e /dev/fuse ]; then as_root modprobe fuse 2>/dev/null || true; fi
+  [ -e /dev/fuse ] ||
+    stop "/dev/fuse is missing: load the kernel module (modprobe fuse); in a container start it with --device /dev/fuse --cap-add SYS_ADMIN"
+}
+
+# A C compiler and linker: for the linker itself, SQLite and the cryptography. No cmake.
+need_cc() {
+  if ! command -v cc >/dev/null || [ ! -e /usr/include/stdlib.h ]; then apt_install gcc libc6-dev; fi
+}
+
+# apt_version PACKAGE: the version that apt would install, without epoch and revision.
+apt_version() {
+  apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p'
+}
+
+cargo_version() { cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
+
+need_rust() {
+  local have package
+  if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then PATH="$HOME/.cargo/bin:$PATH"; fi
+  have=$(cargo_version)
+  if [ -n "$have" ] && version_at_least "$have" "$rust_wanted"; then return; fi
+
+  if command -v rustup >/dev/null; then
+    say "installing: the current stable Rust, by rustup (cargo here is ${have:-missing}, $rust_wanted is needed)"
+    rustup -q toolchain install stable --profile minimal --component rustfmt --component clippy >&2
+    export RUSTUP_TOOLCHAIN=stable
+    have=$(cargo_version)
+    if [ -n "$have" ] && version_at_least "$have" "$rust_wanted"; then return; fi
+    stop "rustup's stable is ${have:-missing}, Rust $rust_wanted is needed"
+  fi
+
+  if command -v apt-get >/dev/null; then
+    as_root apt-get update -qq >/dev/null 2>&1 && apt_updated=1
+    # cargo-web is Debian's newer Rust, kept up for the browsers that its releases ship.
+    for package in cargo cargo-web; do
+      have=$(apt_version "$package")
+      if [ -n "$have" ] && version_at_least "$have" "$rust_wanted"; then
+        apt_install "$package"
+        return
+      fi
+    done
+    if [ -n "$(apt_version rustup)" ]; then
+      apt_install rustup
+      need_rust
+      return
+    fi
+  fi
+  stop "Rust $rust_wanted or newer is needed; install it by rustup (https://rustup.rs), then run this again"
+}
+
+# need_command COMMAND PACKAGE
+need_command() {
+  if ! command -v "$1" >/dev/null; then apt_install "$2"; fi
+}
