@@ -1,0 +1,148 @@
+//! Errors on the wire: RFC 9457 problem details, and the only place where an
+//! HTTP status is chosen.
+//!
+//! Called by the router for every failure and by the CLI's client to turn a
+//! problem back into a [`ControlError`]. Both ways are exhaustive; a problem
+//! type this version does not know reads as [`ControlError::Failed`].
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::control::{BODY_LEN_MAX, ControlError};
+
+/// A problem document (RFC 9457 §3), media type `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// URI that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in a few words.
+    pub title: String,
+    /// What happened this time, for the user.
+    pub detail: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+}
+
+const BAD_INPUT: &str = "urn:gostream:problem:bad-input";
+const NOT_FOUND: &str = "urn:gostream:problem:not-found";
+const CONFLICT: &str = "urn:gostream:problem:conflict";
+const TIMED_OUT: &str = "urn:gostream:problem:timed-out";
+const FAILED: &str = "urn:gostream:problem:failed";
+const TOO_LARGE: &str = "urn:gostream:problem:too-large";
+const METHOD: &str = "urn:gostream:problem:method-not-allowed";
+
+/// A failure of a request: by the library, or by HTTP itself.
+#[derive(Debug)]
+pub(crate) enum RequestError {
+    /// The library refused or failed.
+    Library(ControlError),
+    /// The body is longer than [`BODY_LEN_MAX`].
+    TooLarge,
+    /// The body broke off.
+    BodyLost,
+    /// There is nothing at that path.
+    NoRoute(String),
+    /// The path exists, but not for that method.
+    NoMethod(String),
+}
+
+impl RequestError {
+    /// The status by which axum reports a body over its limit.
+    pub(crate) fn too_large_status() -> StatusCode {
+        StatusCode::PAYLOAD_TOO_LARGE
+    }
+}
+
+impl From<ControlError> for RequestError {
+    fn from(error: ControlError) -> Self {
+        Self::Library(error)
+    }
+}
+
+impl From<&ControlError> for Problem {
+    fn from(error: &ControlError) -> Self {
+        let (kind, title, status) = match error {
+            ControlError::BadInput { .. } => (BAD_INPUT, "Bad input", StatusCode::BAD_REQUEST),
+            ControlError::NotFound { .. } => (NOT_FOUND, "Not found", StatusCode::NOT_FOUND),
+            ControlError::Conflict { .. } => (CONFLICT, "In the way", StatusCode::CONFLICT),
+            ControlError::TimedOut { .. } => (TIMED_OUT, "Timed out", StatusCode::GATEWAY_TIMEOUT),
+            ControlError::Failed { .. } => (FAILED, "Failed", StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        Self::new(kind, title, error.to_string(), status)
+    }
+}
+
+impl From<Problem> for ControlError {
+    fn from(problem: Problem) -> Self {
+        let detail = problem.detail;
+        match problem.kind.as_str() {
+            BAD_INPUT | TOO_LARGE => Self::BadInput { detail },
+            NOT_FOUND => Self::NotFound { detail },
+            CONFLICT => Self::Conflict { detail },
+            TIMED_OUT => Self::TimedOut { detail },
+            _ => Self::Failed { detail },
+        }
+    }
+}
+
+impl Problem {
+    fn new(kind: &str, title: &str, detail: String, status: StatusCode) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            title: title.to_owned(),
+            detail,
+            status: status.as_u16(),
+        }
+    }
+}
+
+impl From<&RequestError> for Problem {
+    fn from(error: &RequestError) -> Self {
+        match error {
+            RequestError::Library(error) => error.into(),
+            RequestError::TooLarge => Self::new(
+                TOO_LARGE,
+                "Too large",
+                format!("the request is longer than {BODY_LEN_MAX} bytes"),
+                StatusCode::PAYLOAD_TOO_LARGE,
+            ),
+            RequestError::BodyLost => Self::new(
+                BAD_INPUT,
+                "Bad input",
+                "the request broke off".to_owned(),
+                StatusCode::BAD_REQUEST,
+            ),
+            RequestError::NoRoute(path) => Self::new(
+                NOT_FOUND,
+                "Not found",
+                format!("there is nothing at {path}"),
+                StatusCode::NOT_FOUND,
+            ),
+            RequestError::NoMethod(method) => Self::new(
+                METHOD,
+                "Method not allowed",
+                format!("{method} is not possible here"),
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+        }
+    }
+}
+
+impl IntoResponse for RequestError {
+    fn into_response(self) -> Response {
+        let problem = Problem::from(&self);
+        let status =
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            Json(problem),
+        )
+            .into_response()
+    }
+}
