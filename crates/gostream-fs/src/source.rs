@@ -1,0 +1,66 @@
+//! Where the bytes of a film come from: the traits that the binary implements over the engine.
+//!
+//! `ops/open.rs` calls [`MediaSource::open`], `ops/read.rs` calls [`MediaFile::read`], and the last RELEASE of
+//! a handle drops the [`MediaFile`]. All three happen on the few threads that serve the kernel, so none of
+//! them may wait for the network or for a lock that is held across such a wait.
+
+use std::sync::Arc;
+
+use gostream_library::Stub;
+
+use crate::reply::ReadReply;
+
+/// Opens films. Called from several threads at once.
+pub trait MediaSource: Send + Sync + 'static {
+    /// Opens the file that `stub` stands for; `ino` is its inode number in the mount.
+    ///
+    /// Never waits on the network: a sleeping torrent is woken in the background, and the reads carry the
+    /// deadline.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the file cannot be opened at all; the caller of `open(2)` sees its errno.
+    fn open(&self, stub: &Arc<Stub>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError>;
+}
+
+/// One open handle of a film. Dropping it closes the file.
+pub trait MediaFile: Send + Sync {
+    /// Reads `len` bytes at `offset` and answers through `reply`: now, or later from any thread.
+    ///
+    /// `len` is at least 1 and `offset + len` is never beyond the size of the stub that was opened. Called
+    /// from several threads at once, in any order of offsets. Never blocks on the network.
+    fn read(&self, offset: u64, len: u32, reply: ReadReply);
+}
+
+/// Why a film cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The torrent or its file is not there (any more).
+    #[error("the film is not in the library")]
+    NotFound,
+    /// The source cannot take another reader now.
+    #[error("the source cannot take another reader")]
+    Busy,
+    /// The process is on its way out.
+    #[error("shutting down")]
+    ShuttingDown,
+    /// Anything else.
+    #[error("the film cannot be opened")]
+    Io,
+}
+
+/// Why a read was not served. The reader sees EIO in every case; the reasons are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadFailure {
+    /// The deadline of the read passed.
+    #[error("the deadline passed")]
+    TimedOut,
+    /// Nobody has the bytes.
+    #[error("no peer has the bytes")]
+    Unavailable,
+    /// The process is on its way out, or the torrent was removed.
+    #[error("shutting down")]
+    ShuttingDown,
+    /// Anything else.
+    #[error("input/output error")]
+    Io,
+}
