@@ -1,0 +1,89 @@
+//! The command line: reads it, prepares what every command needs, runs one,
+//! and turns its end into an exit code (0 ok, 1 failed, 2 bad input).
+//!
+//! Called by `main`. Commands that change the library go through a running
+//! server if there is one and through [`App::open_library`] if not; both are
+//! a `LibraryControl`, so each command is written once. Only `output`
+//! writes to the standard output; messages go to the standard error.
+
+mod app;
+mod args;
+mod context;
+mod failure;
+mod library;
+mod logging;
+pub mod output;
+mod progress;
+mod settings;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::{control::ControlClient, doctor::Level};
+
+pub use app::{App, OpenLibrary};
+pub use args::{Args, Command};
+pub use context::Context;
+pub use failure::Failure;
+
+/// Runs the command line `arguments` (the first is the program's name).
+pub fn run(arguments: impl IntoIterator<Item = OsString>, app: &dyn App) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are "errors" of clap's too, printed to stdout
+            // with code 0; a closed pipe is nobody's fault.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
+        }
+    };
+    match dispatch(args, app) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
+    match args.command.unwrap_or(Command::Serve) {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "gostream", &mut script);
+            output::raw(&script)
+        }
+        Command::Config { defaults: true } => output::raw(crate::config::defaults().as_bytes()),
+        Command::Config { defaults: false } => {
+            settings::print(&Context::prepare(&args.place, logging::Audience::Person)?)
+        }
+        Command::Serve => app.serve(Context::prepare(&args.place, logging::Audience::Log)?),
+        Command::Demo => app.demo(Context::prepare(&args.place, logging::Audience::Person)?),
+        Command::Add(add) => {
+            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            library::add(&context, app, add)
+        }
+        Command::Ls { long } => {
+            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            library::ls(&context, app, long)
+        }
+        Command::Doctor => doctor(&Context::prepare(&args.place, logging::Audience::Person)?),
+        Command::Rm { paths } => {
+            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            library::rm(&context, app, paths)
+        }
+    }
+}
+
+/// Prints what the doctor found; fails when something keeps GoStream from
+/// working.
+fn doctor(context: &Context) -> Result<(), Failure> {
+    let running = ControlClient::find(&context.directories.control_socket()).is_ok();
+    let findings = crate::doctor::examine(&context.config, &context.directories, running);
+    output::lines(&findings)?;
+    if findings.iter().any(|finding| finding.level == Level::Error) {
+        return Err(Failure::Reported);
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! The application as the command line sees it.
+//!
+//! Implemented where the parts meet, and passed in by `main`; so the command
+//! line depends on no part but the settings and the library's interface.
+
+use futures_util::future::BoxFuture;
+use gostream_http::LibraryControl;
+
+use super::{context::Context, failure::Failure};
+
+/// What the command line cannot do by itself. Implemented where the parts
+/// meet, and passed in by `main`.
+pub trait App {
+    /// Runs the server until it is told to stop.
+    ///
+    /// # Errors
+    /// When it cannot start, or ends otherwise than by a signal.
+    fn serve(&self, context: Context) -> Result<(), Failure>;
+
+    /// Runs the demonstration.
+    ///
+    /// # Errors
+    /// When a step of it fails.
+    fn demo(&self, context: Context) -> Result<(), Failure>;
+
+    /// Opens the library without a server: takes the lock of the state
+    /// directory first. Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the lock is taken, or the state cannot be read.
+    fn open_library<'a>(
+        &'a self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Box<dyn OpenLibrary>, Failure>>;
+}
+
+/// A library opened without a server.
+pub trait OpenLibrary: Send {
+    /// What can be asked of it.
+    fn control(&self) -> &dyn LibraryControl;
+
+    /// Writes what must last and gives back the lock.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
+}

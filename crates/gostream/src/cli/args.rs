@@ -1,0 +1,102 @@
+//! What may stand on the command line, and its help.
+//!
+//! Parsed by `cli::run`. Shell completions follow from the same types.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  gostream                                    serve with the defaults, all under ./data
+  gostream --data-dir /srv/gostream serve     the same, in another place
+  gostream add film.torrent                   add a film; prints its path in the mount
+  gostream add --dir tv 'magnet:?xt=urn:btih:…'
+  gostream ls --long                          what is in the library
+  gostream rm movies/Film_0a1b2c3d.mkv        take a film out
+  gostream doctor                             is this machine ready?
+  gostream config --defaults > config.json    every setting, explained
+
+Exit codes: 0 done, 1 failed, 2 bad input or usage.";
+
+/// A torrent looks like a file on a disk.
+#[derive(Debug, Parser)]
+#[command(name = "gostream", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Args {
+    /// Options of every command.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What to do; `serve` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Which GoStream is meant.
+#[derive(Debug, clap::Args)]
+pub struct PlaceArgs {
+    /// Settings file [default: $MKV_PROXY_CONFIG_PATH, else config.json beside the program].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of library, mount and state [default: $STATE_DIRECTORY, else ./data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Mount the library and serve it until SIGTERM or SIGINT (the default).
+    Serve,
+    /// Add the films of a torrent and print the path of each.
+    #[command(after_help = ADD_EXAMPLES)]
+    Add(AddArgs),
+    /// List the films of the library.
+    Ls {
+        /// Show size in bytes, state and info-hash too.
+        #[arg(short, long)]
+        long: bool,
+    },
+    /// Take films out of the library.
+    Rm {
+        /// Path in the mount, as `ls` prints it.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+    },
+    /// Check that this machine can run GoStream, and say how to mend what cannot.
+    Doctor,
+    /// Run a demonstration that needs no internet.
+    Demo,
+    /// Show which settings and directories are in effect.
+    Config {
+        /// Print every setting with its default and meaning instead.
+        #[arg(long)]
+        defaults: bool,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  gostream add film.torrent
+  gostream add https://example.org/film.torrent
+  gostream add --name 'Big Buck Bunny' 'magnet:?xt=urn:btih:…'
+  gostream add --dir tv 0123456789abcdef0123456789abcdef01234567";
+
+/// What to add.
+#[derive(Debug, clap::Args)]
+pub struct AddArgs {
+    /// A magnet, a .torrent file, an http(s) URL of one, or an info-hash.
+    #[arg(value_name = "LINK")]
+    pub link: String,
+    /// Folder of the library [default: tv or movies, by the name].
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<String>,
+    /// Title to use instead of the torrent's name.
+    #[arg(long)]
+    pub name: Option<String>,
+}

@@ -1,0 +1,28 @@
+//! The settings: read from config.json and the environment, checked, typed.
+//!
+//! The command line calls [`load`] once, before anything else; the parts get
+//! their values from the [`Config`] that comes back. One table ([`keys`])
+//! holds each key's type, range, unit, default and help, and drives parsing,
+//! messages and the printed reference alike. A value that does not fit is
+//! refused with its file, line, column and key, never replaced in silence;
+//! keys that we do not know are left alone.
+//!
+//! Precedence: default < config.json < environment < command line.
+
+mod check;
+mod document;
+mod environment;
+mod error;
+mod key;
+pub mod keys;
+mod load;
+mod reference;
+mod settings;
+mod units;
+
+pub use error::{ConfigError, Place, Position, Problem};
+pub use key::{Form, Key, Kind};
+pub use load::{Ignored, Loaded, Sources, load};
+pub use reference::defaults;
+pub use settings::{Config, DirectorySettings, EngineSettings, FsSettings, WebSettings};
+pub use units::{ByteSize, LogLevel};

@@ -1,0 +1,140 @@
+//! One row of the table of settings: what a key is called, what it may hold,
+//! what it sets, and one sentence about it.
+//!
+//! The tables are in `keys`; the checks, the messages and the reference read
+//! rows and know no key by name.
+
+use std::{fmt, ops::RangeInclusive};
+
+use super::settings::Config;
+
+/// A key of config.json.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name; a dot separates the name of an object and that of its member.
+    pub name: &'static str,
+    /// An older name, read when `name` is absent or empty.
+    pub alias: Option<&'static str>,
+    /// Type, range, default and effect.
+    pub kind: Kind,
+    /// Unit of a number, or empty.
+    pub unit: &'static str,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+    /// Its value is never printed.
+    pub secret: bool,
+}
+
+/// What a key may hold. A key without `set` is accepted and has no effect in
+/// this version.
+#[derive(Debug)]
+pub enum Kind {
+    /// A whole number.
+    Int {
+        /// Used when the key is absent.
+        default: u64,
+        /// What is allowed.
+        range: RangeInclusive<u64>,
+        /// Its effect.
+        set: Option<fn(&mut Config, u64)>,
+    },
+    /// A number, with or without a fraction.
+    Number {
+        /// Used when the key is absent.
+        default: f64,
+        /// What is allowed.
+        range: RangeInclusive<f64>,
+        /// Its effect.
+        set: Option<fn(&mut Config, f64)>,
+    },
+    /// True or false.
+    Flag {
+        /// Used when the key is absent.
+        default: bool,
+    },
+    /// A string.
+    Text {
+        /// Used when the key is absent.
+        default: &'static str,
+        /// What is allowed.
+        form: Form,
+        /// Its effect.
+        set: Option<fn(&mut Config, &str)>,
+    },
+    /// A list of strings.
+    TextList {
+        /// Used when the key is absent.
+        default: &'static [&'static str],
+    },
+    /// An object whose members belong to a part that is not in this version.
+    Object,
+}
+
+/// What a string may be. Empty is always allowed and means "not set".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Anything.
+    Any,
+    /// An absolute http or https URL.
+    Url,
+    /// A path of the file system.
+    Path,
+    /// One of these, in any case.
+    OneOf(&'static [&'static str]),
+}
+
+impl Kind {
+    /// Whether the key does anything in this version.
+    pub fn has_effect(&self) -> bool {
+        match self {
+            Self::Int { set, .. } => set.is_some(),
+            Self::Number { set, .. } => set.is_some(),
+            Self::Text { set, .. } => set.is_some(),
+            Self::Flag { .. } | Self::TextList { .. } | Self::Object => false,
+        }
+    }
+
+    /// The default as it would stand in config.json.
+    pub fn default_text(&self) -> String {
+        match self {
+            Self::Int { default, .. } => default.to_string(),
+            Self::Number { default, .. } => format!("{default:?}"),
+            Self::Flag { default } => default.to_string(),
+            Self::Text { default, .. } => format!("{default:?}"),
+            Self::TextList { default } => format!("{default:?}"),
+            Self::Object => "{}".to_owned(),
+        }
+    }
+}
+
+/// What is allowed: `10..=65536`, `true or false`, `one of a, b`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int { range, .. } => write!(f, "{range:?}"),
+            Self::Number { range, .. } => write!(f, "{}..={}", range.start(), range.end()),
+            Self::Flag { .. } => f.write_str("true or false"),
+            Self::Text { form, .. } => form.fmt(f),
+            Self::TextList { .. } => f.write_str("a list of strings"),
+            Self::Object => f.write_str("an object"),
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("a string"),
+            Self::Url => f.write_str("an http:// or https:// URL"),
+            Self::Path => f.write_str("a path"),
+            Self::OneOf(names) => {
+                f.write_str("one of")?;
+                for (i, name) in names.iter().filter(|name| !name.is_empty()).enumerate() {
+                    f.write_str(if i == 0 { " " } else { ", " })?;
+                    f.write_str(name)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

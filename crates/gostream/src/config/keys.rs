@@ -1,0 +1,110 @@
+//! The table of settings, and the defaults that follow from it.
+//!
+//! Three parts: keys of our own, keys of the seed era, keys of the later
+//! upstream. A name occurs once. Read by everything else of `config`.
+
+mod later;
+mod ours;
+mod row;
+mod seed;
+
+use super::{
+    key::{Key, Kind},
+    settings::Config,
+};
+
+/// All keys: ours first, then by era.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    ours::KEYS.iter().chain(seed::KEYS).chain(later::KEYS)
+}
+
+/// The key of that (dotted) name.
+pub fn find(name: &str) -> Option<&'static Key> {
+    all().find(|key| key.name == name)
+}
+
+/// The key whose older name this is.
+pub fn find_alias(name: &str) -> Option<&'static Key> {
+    all().find(|key| key.alias == Some(name))
+}
+
+/// Whether keys are called `name.something`.
+pub fn is_section(name: &str) -> bool {
+    all().any(|key| {
+        key.name
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let mut config = Self::blank();
+        for key in all() {
+            match &key.kind {
+                Kind::Int {
+                    default,
+                    set: Some(set),
+                    ..
+                } => set(&mut config, *default),
+                Kind::Number {
+                    default,
+                    set: Some(set),
+                    ..
+                } => set(&mut config, *default),
+                Kind::Text {
+                    default,
+                    set: Some(set),
+                    ..
+                } => set(&mut config, default),
+                Kind::Int { set: None, .. }
+                | Kind::Number { set: None, .. }
+                | Kind::Text { set: None, .. }
+                | Kind::Flag { .. }
+                | Kind::TextList { .. }
+                | Kind::Object => {}
+            }
+        }
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_name_or_alias_occurs_once() {
+        let mut seen = HashSet::new();
+        for name in all().flat_map(|key| [Some(key.name), key.alias]).flatten() {
+            assert!(seen.insert(name), "{name} is there twice");
+            assert!(!is_section(name), "{name} is a key and a section");
+        }
+    }
+
+    #[test]
+    fn defaults_lie_within_their_ranges() {
+        for key in all() {
+            let within = match &key.kind {
+                Kind::Int { default, range, .. } => range.contains(default),
+                Kind::Number { default, range, .. } => range.contains(default),
+                Kind::Text { default, form, .. } => match form {
+                    super::super::key::Form::OneOf(names) => names.contains(default),
+                    _ => true,
+                },
+                Kind::Flag { .. } | Kind::TextList { .. } | Kind::Object => true,
+            };
+            assert!(within, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn help_is_one_sentence() {
+        for key in all() {
+            assert!(key.help.ends_with('.'), "{}: {}", key.name, key.help);
+            assert!(!key.help.contains('\n'), "{}", key.name);
+        }
+    }
+}

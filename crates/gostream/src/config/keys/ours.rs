@@ -1,0 +1,79 @@
+//! Keys that neither upstream era has.
+
+use super::row::{PORTS, count, duration, int, list, narrow, path, port, seconds, text};
+use crate::config::key::{Form, Key};
+
+/// The rows.
+pub(super) const KEYS: &[Key] = &[
+    text(
+        "data_dir",
+        "",
+        Form::Path,
+        Some(|c, v| c.directories.data = path(v)),
+        "Directory that holds library, mount and state unless these are named; --data-dir wins over it.",
+    ),
+    text(
+        "state_dir",
+        "",
+        Form::Path,
+        Some(|c, v| c.directories.state = path(v)),
+        "Directory of the database, the lock and the control socket.",
+    ),
+    int(
+        "torrent_port",
+        8091,
+        PORTS,
+        "",
+        Some(|c, n| c.engine.torrent_port = port(n)),
+        "TCP port for incoming BitTorrent peers; 0 takes any free one.",
+    ),
+    seconds(
+        "read_deadline_seconds",
+        25.0,
+        0.1..=600.0,
+        Some(|c, s| c.engine.read_deadline = duration(s)),
+        "A read that cannot be served within this time fails with an I/O error.",
+    ),
+    seconds(
+        "disconnect_timeout_seconds",
+        60.0,
+        0.0..=86400.0,
+        Some(|c, s| c.engine.disconnect_timeout = duration(s)),
+        "Time from the last close of a film until its torrent sleeps.",
+    )
+    .or("TorrentDisconnectTimeout"),
+    int(
+        "connections_per_torrent",
+        25,
+        1..=1000,
+        "peers",
+        Some(|c, n| c.engine.connections_per_torrent = count(n)),
+        "Most peers that one torrent is connected to.",
+    ),
+    int(
+        "uid",
+        1000,
+        0..=4_294_967_295,
+        "",
+        Some(|c, n| c.fs.uid = narrow(n)),
+        "Owner that films show in the mount.",
+    ),
+    int(
+        "gid",
+        1000,
+        0..=4_294_967_295,
+        "",
+        Some(|c, n| c.fs.gid = narrow(n)),
+        "Group that films show in the mount.",
+    ),
+    list(
+        "listen",
+        &["loopback", "private"],
+        "Addresses and ranges that the web ports serve.",
+    ),
+    list(
+        "cors_origins",
+        &[],
+        "Web origins that may call the web ports from a browser.",
+    ),
+];

@@ -1,0 +1,51 @@
+//! The doctor: looks at everything GoStream needs of a machine, and says how
+//! to mend what is missing.
+//!
+//! Called by `gostream doctor`. Each check is a file: `look` gathers what the
+//! system says and decides nothing, `judge` is a pure function from that to
+//! findings. Nothing is changed, and nothing is waited for: a mount that
+//! hangs is never touched.
+
+mod clock;
+mod disk;
+mod finding;
+mod fuse_conf;
+mod fuse_device;
+mod fusermount;
+mod limits;
+mod memory;
+mod mounts;
+mod ports;
+mod writable;
+
+use crate::{config::Config, paths::Directories};
+
+pub use finding::{Finding, Level};
+
+/// Makes all checks. `running` tells whether a server answers on the control
+/// socket of these directories: what it holds is then no fault.
+pub fn examine(config: &Config, directories: &Directories, running: bool) -> Vec<Finding> {
+    let is_root = rustix::process::geteuid().is_root();
+    let mut findings = vec![
+        fuse_device::judge(&fuse_device::look()),
+        fusermount::judge(fusermount::look().as_deref(), is_root),
+        fuse_conf::judge(&fuse_conf::look(), is_root),
+        mounts::judge(&mounts::look(&directories.mount), running),
+    ];
+    findings.extend(ports::judge(&ports::look(config), running));
+    findings.push(limits::judge(limits::look(), &config.engine));
+    findings.push(memory::judge(
+        &memory::look(),
+        config.engine.read_ahead_budget,
+    ));
+    findings.push(clock::judge(&clock::look(&directories.state)));
+    findings.extend(
+        [
+            ("state", &directories.state),
+            ("library", &directories.library),
+        ]
+        .map(|(what, path)| writable::judge(what, &writable::look(path))),
+    );
+    findings.push(disk::judge(&disk::look(&directories.state)));
+    findings
+}

@@ -1,0 +1,73 @@
+//! Films to share: made once by ffmpeg, or filled with numbered bytes, and kept under `target`.
+//!
+//! A file is made under a name of its own and renamed when it is complete, so that tests in other
+//! processes never see half of it.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::content::Numbers;
+
+/// Bytes in a MiB.
+pub const MIB: u64 = 1 << 20;
+
+/// A Matroska film of more than 300 MB: Motion JPEG of a noisy test picture, PCM sound.
+pub fn film() -> PathBuf {
+    let path = ffmpeg_film("Loopback Film (2026).mkv", 22);
+    let length = fs::metadata(&path).unwrap().len();
+    assert!(length >= 300_000_000, "the film has only {length} bytes");
+    path
+}
+
+/// A second film, of a few seconds.
+pub fn short_film() -> PathBuf {
+    ffmpeg_film("Short Film (2026).mkv", 2)
+}
+
+/// A file of `mib` MiB that only has the name of a film. No two MiB of it are equal.
+pub fn bytes(mib: u64) -> PathBuf {
+    made_once(&format!("Bytes {mib} MiB (2026).mkv"), |part| {
+        let mut numbers = Numbers(mib);
+        let mut block = vec![0; MIB as usize];
+        for word in block.chunks_exact_mut(8) {
+            word.copy_from_slice(&numbers.below(u64::MAX).to_le_bytes());
+        }
+        let mut out = BufWriter::with_capacity(block.len(), File::create(part).unwrap());
+        for number in 0..mib {
+            block[..8].copy_from_slice(&number.to_le_bytes());
+            out.write_all(&block).unwrap();
+        }
+        out.flush().unwrap();
+    })
+}
+
+fn ffmpeg_film(name: &str, seconds: u32) -> PathBuf {
+    made_once(name, |part| {
+        let picture = format!("testsrc2=d={seconds}:s=1280x720:r=25");
+        let sound = format!("sine=d={seconds}");
+        let output = Command::new("ffmpeg")
+            .args(["-v", "error", "-y", "-f", "lavfi", "-i", &picture])
+            .args(["-f", "lavfi", "-i", &sound])
+            .args(["-vf", "noise=alls=30:allf=t", "-c:v", "mjpeg", "-q:v", "2"])
+            .args(["-c:a", "pcm_s16le", "-f", "matroska"])
+            .arg(part)
+            .output()
+            .unwrap_or_else(|e| panic!("ffmpeg: {e}; run ./test once, which installs it"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ffmpeg: {errors}");
+    })
+}
+
+fn made_once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../test-media");
+    fs::create_dir_all(&directory).unwrap();
+    let path = directory.canonicalize().unwrap().join(name);
+    if !path.exists() {
+        let part = path.with_extension(format!("{}.part", std::process::id()));
+        make(&part);
+        fs::rename(&part, &path).unwrap();
+    }
+    path
+}

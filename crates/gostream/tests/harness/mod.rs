@@ -1,0 +1,47 @@
+//! Real things for tests: the built server, real peers, a real tracker, real films.
+//!
+//! Everything listens on loopback, on ports that were free; everything ends in `Drop`, by its own
+//! process id. Waiting is always `wait::until`: a condition and a deadline. A tool that is missing
+//! fails the test with the command that installs it.
+
+pub mod cli;
+pub mod content;
+pub mod media;
+pub mod process;
+pub mod server;
+pub mod swarm;
+pub mod tracker;
+pub mod wait;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.join("../..").canonicalize().unwrap()
+}
+
+/// The Python that has the packages of the test tools.
+pub fn python() -> PathBuf {
+    let python = workspace().join(".venv/bin/python");
+    assert!(
+        python.exists(),
+        "{} is missing: run ./test once, which installs it",
+        python.display()
+    );
+    python
+}
+
+/// A script of `tests/tools`.
+pub fn tool(name: &str) -> PathBuf {
+    let path = workspace().join("tests/tools").join(name);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+/// A TCP port of 127.0.0.1 that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -1,0 +1,245 @@
+//! A running `gostream serve` with directories of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use super::cli::{self, Finished};
+use super::free_port;
+use super::process::Process;
+
+/// How long a start or a stop may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long `add` may take: a magnet has to find its metadata.
+const ADD_LIMIT: Duration = Duration::from_secs(90);
+
+/// The directories and the settings of a server, which may be running or not.
+pub struct Place {
+    /// Holds everything of one GoStream.
+    pub data_dir: PathBuf,
+    /// The settings.
+    pub config: PathBuf,
+    _directory: TempDir,
+}
+
+impl Place {
+    /// New directories; `settings` are keys of config.json besides the ports, which are free ones.
+    pub fn new(settings: Value) -> Self {
+        // Short, since the path of a Unix socket has at most 107 bytes.
+        let directory = tempfile::Builder::new().prefix("gs").tempdir().unwrap();
+        let data_dir = directory.path().join("data");
+        fs::create_dir(&data_dir).unwrap();
+        let config = directory.path().join("config.json");
+        let mut document = Map::new();
+        document.insert("torrent_port".to_owned(), json!(free_port()));
+        document.insert("proxy_listen_port".to_owned(), json!(free_port()));
+        document.insert("metrics_port".to_owned(), json!(free_port()));
+        let url = format!("http://127.0.0.1:{}", free_port());
+        document.insert("gostorm_url".to_owned(), json!(url));
+        document.extend(settings.as_object().unwrap().clone());
+        fs::write(&config, Value::Object(document).to_string()).unwrap();
+        Self {
+            data_dir,
+            config,
+            _directory: directory,
+        }
+    }
+
+    /// Runs another subcommand on the same directories.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        cli::run(&self.data_dir, Some(&self.config), arguments, ADD_LIMIT)
+    }
+
+    /// Where the stubs are.
+    pub fn library(&self) -> PathBuf {
+        self.data_dir.join("library")
+    }
+
+    /// Where the films are.
+    pub fn mount(&self) -> PathBuf {
+        self.data_dir.join("mount")
+    }
+
+    /// Every file below the library, relative to it.
+    pub fn stubs(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        collect(&self.library(), &mut found);
+        found.sort();
+        found
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A killed server leaves its mount behind, and the directory under it must not be
+        // removed through it.
+        while is_mounted(&self.mount()) {
+            let mut command = Command::new("fusermount3");
+            command.arg("-uz").arg(self.mount());
+            if cli::finish(&mut command, LIMIT).code != Some(0) {
+                break;
+            }
+        }
+    }
+}
+
+/// A server that runs.
+pub struct Server {
+    process: Process,
+    /// Its directories; they may be used for another start after this one.
+    pub place: Place,
+    /// Where the films are.
+    pub mount: PathBuf,
+}
+
+impl Server {
+    /// Starts a server with new directories.
+    pub fn start(settings: Value) -> Self {
+        Self::start_in(Place::new(settings))
+    }
+
+    /// Starts a server and waits for its ready line.
+    pub fn start_in(place: Place) -> Self {
+        let mut command = cli::binary();
+        command.arg("--config").arg(&place.config);
+        command.arg("--data-dir").arg(&place.data_dir).arg("serve");
+        let process = Process::start("gostream serve", &mut command);
+        let mut mount = place.mount();
+        loop {
+            let line = process.line(LIMIT);
+            if let Some(path) = line.strip_prefix("mount: ") {
+                mount = PathBuf::from(path);
+            }
+            if line == "ready" {
+                break;
+            }
+        }
+        assert!(is_mounted(&mount), "ready, but {} is no mount", mount.display());
+        Self {
+            process,
+            place,
+            mount,
+        }
+    }
+
+    /// Adds a torrent; the paths of its films in the mount.
+    #[track_caller]
+    pub fn add(&self, link: &str) -> Vec<PathBuf> {
+        let out = self.place.run(&["add", link]).success();
+        out.lines().map(|line| self.shown(line)).collect()
+    }
+
+    /// The path under which the mount shows a virtual path.
+    pub fn shown(&self, virtual_path: &str) -> PathBuf {
+        let path = Path::new(virtual_path);
+        let path = path.strip_prefix(&self.mount).unwrap_or(path);
+        self.mount.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The most memory that the process had resident, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// One line of `/proc/PID/status`, given in kB there, in bytes.
+    pub fn memory(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+
+    /// How many TCP connections the process has open; listening sockets are not counted.
+    pub fn connections(&self) -> usize {
+        let inodes = self.socket_inodes();
+        let mut count = 0;
+        for table in ["tcp", "tcp6"] {
+            let path = format!("/proc/{}/net/{table}", self.process.id());
+            let text = fs::read_to_string(path).unwrap_or_default();
+            for row in text.lines().skip(1) {
+                let columns: Vec<&str> = row.split_whitespace().collect();
+                // proc_pid_net(5): state in column 3 (0A = listening), inode in column 9.
+                if columns[3] != "0A" && inodes.iter().any(|inode| inode == columns[9]) {
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    fn socket_inodes(&self) -> Vec<String> {
+        let path = format!("/proc/{}/fd", self.process.id());
+        let entries = fs::read_dir(path).unwrap();
+        let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        let names = targets.map(|target| target.to_string_lossy().into_owned());
+        names
+            .filter_map(|name| Some(name.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect()
+    }
+
+    /// The last lines of its log.
+    pub fn log(&self) -> String {
+        self.process.errors()
+    }
+
+    /// True once the process has ended.
+    pub fn ended(&mut self) -> bool {
+        self.process.ended()
+    }
+
+    /// Stops it by SIGTERM; the exit status and the directories.
+    pub fn stop(mut self) -> (ExitStatus, PlaceAfter) {
+        let Some(status) = self.process.terminate(LIMIT) else {
+            panic!("still running {LIMIT:?} after SIGTERM\n{}", self.log());
+        };
+        let still_mounted = is_mounted(&self.mount);
+        (status, PlaceAfter { still_mounted, place: self.into_place() })
+    }
+
+    /// Ends it by SIGKILL, which leaves the mount behind.
+    pub fn kill(mut self) -> Place {
+        self.process.kill();
+        self.into_place()
+    }
+
+    fn into_place(self) -> Place {
+        self.place
+    }
+}
+
+/// What a stopped server leaves.
+pub struct PlaceAfter {
+    /// Whether the mount was still there.
+    pub still_mounted: bool,
+    /// Its directories.
+    pub place: Place,
+}
+
+/// True if a FUSE file system is mounted at `path`. Never touches the path itself.
+pub fn is_mounted(path: &Path) -> bool {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let path = path.to_string_lossy();
+    table.lines().any(|line| {
+        // proc_pid_mountinfo(5): the mount point is column 5, the type follows " - ".
+        line.split(' ').nth(4) == Some(&*path) && line.contains(" - fuse")
+    })
+}
+
+fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A torrent and those who share it: libtorrent seeders, and scripted peers with bad manners.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::{python, tool};
+
+/// How long a tool may take to start, on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// A .torrent made by libtorrent, and the data that it describes.
+pub struct Torrent {
+    /// The .torrent file.
+    pub path: PathBuf,
+    /// In hex.
+    pub info_hash: String,
+    /// With the trackers, without peers.
+    pub magnet: String,
+    /// The file or directory that is shared.
+    pub data: PathBuf,
+    _directory: TempDir,
+}
+
+impl Torrent {
+    /// Makes a torrent of `data`; `arguments` are those of make_torrent.py.
+    pub fn make(data: &Path, piece_len: u64, tracker: Option<&str>, arguments: &[&str]) -> Self {
+        let directory = tempfile::Builder::new().prefix("torrent").tempdir().unwrap();
+        let path = directory.path().join("film.torrent");
+        let mut command = Command::new(python());
+        command.arg(tool("make_torrent.py")).arg(data);
+        command.arg("--out").arg(&path);
+        command.args(["--piece-size", &piece_len.to_string()]);
+        for url in tracker {
+            command.args(["--tracker", url]);
+        }
+        let output = command.args(arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "make_torrent.py: {errors}");
+        let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        Self {
+            info_hash: text("info_hash"),
+            magnet: text("magnet"),
+            path,
+            data: data.to_owned(),
+            _directory: directory,
+        }
+    }
+
+    /// The magnet with peers to ask directly.
+    pub fn magnet_of_peers(&self, peers: &[SocketAddr]) -> String {
+        let hints: Vec<String> = peers.iter().map(|peer| format!("&x.pe={peer}")).collect();
+        format!("{}{}", self.magnet, hints.concat())
+    }
+
+    fn directory_of_data(&self) -> &Path {
+        self.data.parent().unwrap()
+    }
+}
+
+/// A sharing peer. It ends when it is dropped.
+pub struct Peer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    process: Process,
+}
+
+impl Peer {
+    /// A libtorrent session at `ip` that has all data; `arguments` are those of seeder.py.
+    pub fn seeder(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+        Self::start("seeder.py", torrent, ip, arguments)
+    }
+
+    /// A scripted peer at `ip`; `arguments` are those of corrupting_peer.py.
+    pub fn scripted(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+        Self::start("corrupting_peer.py", torrent, ip, arguments)
+    }
+
+    fn start(script: &str, torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(python());
+        command.arg(tool(script));
+        command.arg("--torrent").arg(&torrent.path);
+        command.arg("--data").arg(torrent.directory_of_data());
+        command.args(["--listen", &format!("{ip}:0")]);
+        command.args(arguments);
+        let process = Process::start(script, &mut command);
+        let ready: Value = serde_json::from_str(&process.line(START)).unwrap();
+        let port = ready["port"].as_u64().unwrap();
+        let address = format!("{ip}:{port}").parse().unwrap();
+        Self { address, process }
+    }
+
+    /// One of the figures that the tool counts.
+    pub fn figure(&mut self, name: &str) -> u64 {
+        self.process.tell("");
+        let figures: Value = serde_json::from_str(&self.process.line(START)).unwrap();
+        figures[name].as_u64().unwrap()
+    }
+
+    /// Ends it at once, without a goodbye.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait_end(&mut self, limit: Duration) {
+        self.process.wait_end(limit);
+    }
+}
