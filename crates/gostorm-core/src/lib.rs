@@ -1,1 +1,40 @@
-//! The streaming engine as a state machine: no sockets, no clock, no payload bytes.
+//! The streaming engine as a state machine without I/O.
+//!
+//! A [`Swarm`] is one awake torrent. It owns no socket, clock, thread, random source or payload byte:
+//! only block references and lengths. One rule drives it:
+//!
+//! > hand in one [`Input`] with the present [`Time`], take every [`Output`], then the next input.
+//!
+//! [`Input::Turn`] ends a batch: the scheduler gives out requests then, once for the whole batch,
+//! and [`Swarm::wake_at`] says when the next turn is due if nothing happens before. The same inputs
+//! give the same outputs, which is what makes the simulator, replays and fuzzing possible.
+//!
+//! A read comes in by [`Input::Read`], becomes demand (`demand`), is turned into missing blocks
+//! (`picker`) that are given to the peer expected to deliver each soonest (`schedule`), and ends in
+//! [`Output::Serve`] when every byte of it is verified (`verify`). Memory is leased from the
+//! process-wide [`budget::Arbiter`]; pieces that no reader is about to read are given back (`held`).
+
+mod announce;
+mod bits;
+pub mod budget;
+mod connect;
+mod demand;
+mod estimate;
+mod event;
+mod held;
+mod layout;
+mod peer;
+mod picker;
+pub mod resolve;
+mod schedule;
+mod swarm;
+mod time;
+mod verify;
+
+pub use announce::{AnnounceOutcome, AnnouncePlan};
+pub use bits::Bits;
+pub use connect::{KnownPeer, Source};
+pub use event::{DisconnectReason, FailReason, Input, Output, PeerKey, ReadKey, ReaderKey};
+pub use layout::{BlockRef, FileSpan, Layout, LayoutError};
+pub use swarm::{Config, PeerStats, Stats, Swarm};
+pub use time::Time;

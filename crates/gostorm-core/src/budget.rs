@@ -1,0 +1,235 @@
+//! The one byte budget of the process, leased to the awake torrents.
+//!
+//! A torrent says what its readers could use (`want`) and what it holds; the arbiter answers with
+//! leases whose sum, counted as max(lease, held), never exceeds the budget. So nobody gets bytes
+//! before another has given them back. What is wanted is shared out evenly from the small wants up;
+//! what nobody wants stays with those that hold it, so that a closed film is still warm.
+
+use rustc_hash::FxHashMap;
+
+/// A torrent's name in the arbiter, chosen by the caller.
+pub type Tenant = u64;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    want: u64,
+    held: u64,
+    lease: u64,
+}
+
+/// Leases bytes; pure: the caller delivers the leases and guards the arbiter.
+#[derive(Clone, Debug)]
+pub struct Arbiter {
+    total: u64,
+    accounts: FxHashMap<Tenant, Account>,
+}
+
+/// A lease that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Bytes that it may hold from now on; it evicts when it holds more.
+    pub bytes: u64,
+}
+
+impl Arbiter {
+    /// An arbiter over `total` bytes.
+    #[must_use]
+    pub fn new(total: u64) -> Self {
+        Self {
+            total,
+            accounts: FxHashMap::default(),
+        }
+    }
+
+    /// Bytes of the budget.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Bytes held by all torrents, as they last said.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.accounts.values().map(|account| account.held).sum()
+    }
+
+    /// A torrent says what it could use and what it holds; returns every lease that changed.
+    pub fn update(&mut self, tenant: Tenant, want: u64, held: u64) -> Vec<Granted> {
+        let account = self.accounts.entry(tenant).or_default();
+        account.want = want;
+        account.held = held;
+        self.share_out()
+    }
+
+    /// A torrent went to sleep and holds nothing any more.
+    pub fn leave(&mut self, tenant: Tenant) -> Vec<Granted> {
+        self.accounts.remove(&tenant);
+        self.share_out()
+    }
+
+    fn share_out(&mut self) -> Vec<Granted> {
+        let mut order: Vec<(Tenant, u64)> = self
+            .accounts
+            .iter()
+            .map(|(tenant, account)| (*tenant, account.want))
+            .collect();
+        order.sort_unstable_by_key(|(tenant, want)| (*want, *tenant));
+        let mut left = self.total;
+        let mut takers = order.len() as u64;
+        let mut targets = Vec::with_capacity(order.len());
+        for (tenant, want) in order {
+            let share = want.min(left / takers.max(1));
+            left -= share;
+            takers -= 1;
+            targets.push((tenant, share));
+        }
+        targets.sort_unstable();
+        for (tenant, target) in &mut targets {
+            let held = self.accounts.get(tenant).map_or(0, |account| account.held);
+            let kept = held.saturating_sub(*target).min(left);
+            *target += kept;
+            left -= kept;
+        }
+        self.grant(&targets)
+    }
+
+    /// Lowers leases at once, and raises them as far as what others still hold allows.
+    fn grant(&mut self, targets: &[(Tenant, u64)]) -> Vec<Granted> {
+        let mut before = Vec::with_capacity(targets.len());
+        for (tenant, target) in targets {
+            if let Some(account) = self.accounts.get_mut(tenant) {
+                before.push(account.lease);
+                account.lease = account.lease.min(*target);
+            }
+        }
+        let mut free = self.total.saturating_sub(
+            self.accounts
+                .values()
+                .map(|account| account.lease.max(account.held))
+                .sum(),
+        );
+        let mut changed = Vec::new();
+        for ((tenant, target), before) in targets.iter().zip(before) {
+            let Some(account) = self.accounts.get_mut(tenant) else {
+                continue;
+            };
+            let covered = account.lease.max(account.held);
+            let raised = (*target).min(covered + free);
+            if raised > account.lease {
+                free -= raised.saturating_sub(covered);
+                account.lease = raised;
+            }
+            if account.lease != before {
+                changed.push(Granted {
+                    tenant: *tenant,
+                    bytes: account.lease,
+                });
+            }
+        }
+        changed
+    }
+
+    /// Panics when the leases and what is held exceed the budget together.
+    pub fn check_invariants(&self) {
+        let covered: u64 = self
+            .accounts
+            .values()
+            .map(|account| account.lease.max(account.held))
+            .sum();
+        assert!(
+            covered <= self.total,
+            "{covered} bytes leased or held of {}",
+            self.total
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_second_reader_gets_bytes_only_when_the_first_gave_them_back() {
+        let mut arbiter = Arbiter::new(100);
+        assert_eq!(
+            arbiter.update(1, 300, 0),
+            vec![Granted {
+                tenant: 1,
+                bytes: 100
+            }]
+        );
+        arbiter.update(1, 300, 100);
+        let changed = arbiter.update(2, 300, 0);
+        assert_eq!(
+            changed,
+            vec![Granted {
+                tenant: 1,
+                bytes: 50
+            }],
+            "the first must shrink, the second waits"
+        );
+        assert_eq!(
+            arbiter.update(1, 300, 70),
+            vec![Granted {
+                tenant: 2,
+                bytes: 30
+            }]
+        );
+        assert_eq!(
+            arbiter.update(1, 300, 50),
+            vec![Granted {
+                tenant: 2,
+                bytes: 50
+            }]
+        );
+        assert_eq!(
+            arbiter.leave(1),
+            vec![Granted {
+                tenant: 2,
+                bytes: 100
+            }]
+        );
+    }
+
+    #[test]
+    fn what_nobody_wants_stays_with_its_holder() {
+        let mut arbiter = Arbiter::new(100);
+        arbiter.update(1, 80, 0);
+        arbiter.update(1, 0, 80);
+        assert_eq!(
+            arbiter.update(2, 20, 0),
+            vec![Granted {
+                tenant: 2,
+                bytes: 20
+            }]
+        );
+        let changed = arbiter.update(2, 60, 20);
+        assert_eq!(
+            changed,
+            vec![Granted {
+                tenant: 1,
+                bytes: 40
+            }]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn leases_and_holdings_never_exceed_the_budget(steps in prop::collection::vec((0u64..5, 0u64..200, any::<bool>()), 1..200)) {
+            let mut arbiter = Arbiter::new(256);
+            let mut leases = [0u64; 5];
+            let mut held = [0u64; 5];
+            for (tenant, want, fill) in steps {
+                let at = usize::try_from(tenant).unwrap_or(0);
+                held[at] = if fill { leases[at] } else { held[at].min(leases[at]) };
+                for granted in arbiter.update(tenant, want, held[at]) {
+                    leases[usize::try_from(granted.tenant).unwrap_or(0)] = granted.bytes;
+                }
+                arbiter.check_invariants();
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What the readers want, by when.
+//!
+//! Every open reader has a few cursors: independent sequential streams told apart by where they
+//! read (Samba interleaves two on one handle, 8 MiB apart). A cursor's window is what lies ahead of
+//! it, in deadline order; a read that waits is due at once. The list of wanted pieces is the merge of
+//! all windows by deadline, made anew at each turn and read only as far as the scheduler gets.
+//!
+//! A read outside every window of its reader is a seek: the other cursors are parked in the same
+//! turn, which means that their windows are empty until somebody reads there again.
+
+mod cursor;
+mod wanted;
+
+use std::ops::Range;
+use std::time::Duration;
+
+pub(crate) use self::cursor::Cursor;
+pub(crate) use self::wanted::WantedPieces;
+use crate::event::{ReadKey, ReaderKey};
+use crate::layout::{FileSpan, Layout};
+use crate::time::Time;
+
+/// Streams that are told apart in one reader; the stalest goes when a further one starts.
+const CURSORS_MAX: usize = 4;
+/// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a
+/// few synchronous ones.
+const WAITING_MAX: usize = 4_096;
+
+/// How much later than others a read is due whose reader has moved elsewhere since.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
+
+/// A read that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) read: ReadKey,
+    pub(crate) reader: ReaderKey,
+    cursor: u64,
+    pub(crate) range: Range<u64>,
+    pub(crate) since: Time,
+    pub(crate) deadline: Time,
+}
+
+#[derive(Clone, Debug)]
+struct Reader {
+    key: ReaderKey,
+    file: FileSpan,
+    cursors: Vec<Cursor>,
+    /// Bytes read sequentially by any cursor: tells a player from a probe.
+    consumed: u64,
+}
+
+/// All readers of one torrent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Demand {
+    readers: Vec<Reader>,
+    waiting: Vec<Waiting>,
+    next_cursor: u64,
+}
+
+impl Demand {
+    pub(crate) fn open(&mut self, reader: ReaderKey, file: FileSpan) {
+        debug_assert!(
+            self.readers.iter().all(|open| open.key != reader),
+            "a reader is opened once"
+        );
+        self.readers.push(Reader {
+            key: reader,
+            file,
+            cursors: Vec::new(),
+            consumed: 0,
+        });
+    }
+
+    /// Closes a reader and hands back the reads that still waited for it.
+    pub(crate) fn close(&mut self, reader: ReaderKey) -> Vec<ReadKey> {
+        self.readers.retain(|open| open.key != reader);
+        let gone = self
+            .waiting
+            .extract_if(.., |waiting| waiting.reader == reader);
+        gone.map(|waiting| waiting.read).collect()
+    }
+
+    pub(crate) const fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
+    pub(crate) const fn reader_count(&self) -> usize {
+        self.readers.len()
+    }
+
+    /// A reader touched `range`, served from the cache or not. Returns the cursor, `None` when the
+    /// reader is not open or the range is outside its file.
+    pub(crate) fn touch(
+        &mut self,
+        now: Time,
+        reader: ReaderKey,
+        range: &Range<u64>,
+    ) -> Option<u64> {
+        let reader = self.readers.iter_mut().find(|open| open.key == reader)?;
+        let file = reader.file.offset..reader.file.offset + reader.file.len;
+        if range.is_empty() || range.start < file.start || range.end > file.end {
+            return None;
+        }
+        let nearest = reader
+            .cursors
+            .iter_mut()
+            .filter(|cursor| cursor.continues(range));
+        if let Some(cursor) = nearest.min_by_key(|cursor| cursor.pos().abs_diff(range.start)) {
+            let id = cursor.id;
+            reader.consumed += cursor.advance(now, range);
+            reader.park_idle(now);
+            return Some(id);
+        }
+        let id = self.next_cursor;
+        self.next_cursor += 1;
+        let seek = !reader
+            .cursors
+            .iter()
+            .any(|cursor| cursor.covers(range.start));
+        if seek {
+            reader
+                .cursors
+                .iter_mut()
+                .for_each(|cursor| cursor.parked = true);
+        }
+        if reader.cursors.len() == CURSORS_MAX {
+            let stalest = reader
+                .cursors
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, cursor)| cursor.last_read)
+                .map_or(0, |(at, _)| at);
+            reader.cursors.remove(stalest);
+        }
+        let rate = reader
+            .cursors
+            .iter()
+            .max_by_key(|cursor| cursor.last_read)
+            .map(Cursor::rate);
+        reader
+            .cursors
+            .push(Cursor::new(id, now, range, &file, reader.consumed, rate));
+        Some(id)
+    }
+
+    /// Keeps a read until it is served or fails; false when too many wait.
+    pub(crate) fn wait(&mut self, waiting: Waiting) -> bool {
+        let room = self.waiting.len() < WAITING_MAX;
+        if room {
+            self.waiting.push(waiting);
+        }
+        room
+    }
+
+    /// Makes the record of a read that waits.
+    pub(crate) fn waiting_read(
+        read: ReadKey,
+        reader: ReaderKey,
+        cursor: u64,
+        range: Range<u64>,
+        since: Time,
+        deadline: Time,
+    ) -> Waiting {
+        Waiting {
+            read,
+            reader,
+            cursor,
+            range,
+            since,
+            deadline,
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> &[Waiting] {
+        &self.waiting
+    }
+
+    /// Takes out the reads for which `done` says so.
+    pub(crate) fn take_waiting(&mut self, mut done: impl FnMut(&Waiting) -> bool) -> Vec<Waiting> {
+        self.waiting
+            .extract_if(.., |waiting| done(waiting))
+            .collect()
+    }
+
+    /// When the next waiting read fails.
+    pub(crate) fn next_deadline(&self) -> Time {
+        self.waiting
+            .iter()
+            .map(|waiting| waiting.deadline)
+            .min()
+            .unwrap_or(Time::NEVER)
+    }
+
+    /// The cursors that have a window now.
+    pub(crate) fn live_cursors(&self) -> impl Iterator<Item = &Cursor> {
+        self.readers
+            .iter()
+            .flat_map(|reader| &reader.cursors)
+            .filter(|cursor| !cursor.parked)
+    }
+
+    /// Divides the bytes that may lie ahead among the live cursors: equal shares, and what one does
+    /// not need goes to the others. At least two pieces each, so that a reader crosses piece ends.
+    pub(crate) fn share_windows(&mut self, now: Time, ahead_max: u64, piece_len: u32) {
+        let floor = u64::from(piece_len) * 2;
+        let mut live: Vec<&mut Cursor> = self
+            .readers
+            .iter_mut()
+            .flat_map(|reader| &mut reader.cursors)
+            .filter(|cursor| !cursor.parked)
+            .collect();
+        live.sort_by_key(|cursor| cursor.target(now));
+        let mut left = ahead_max;
+        let mut takers = live.len() as u64;
+        for cursor in live {
+            let window = cursor
+                .target(now)
+                .min((left / takers.max(1)).max(floor))
+                .max(floor);
+            cursor.window = window;
+            left = left.saturating_sub(window);
+            takers -= 1;
+        }
+    }
+
+    /// Bytes that the live cursors would like to have ahead of them.
+    pub(crate) fn bytes_wanted(&self, now: Time, piece_len: u32) -> u64 {
+        let floor = u64::from(piece_len) * 2;
+        self.live_cursors()
+            .map(|cursor| cursor.target(now).max(floor) + u64::from(piece_len))
+            .sum()
+    }
+
+    /// Byte ranges that must not be evicted: the live windows and the reads that wait.
+    pub(crate) fn protected(&self) -> Vec<Range<u64>> {
+        let windows = self.live_cursors().map(Cursor::window_range);
+        windows
+            .chain(self.waiting.iter().map(|waiting| waiting.range.clone()))
+            .filter(|range| !range.is_empty())
+            .collect()
+    }
+
+    /// The pieces whose requests may stay: of the live windows, and of the reads that wait. A read
+    /// whose reader has moved elsewhere gives way for a while to those where it is now.
+    pub(crate) fn asked_for(&self, now: Time, layout: &Layout) -> Vec<Range<u32>> {
+        let current = self
+            .waiting
+            .iter()
+            .any(|waiting| !self.is_left_behind(waiting));
+        let gives_way = |waiting: &Waiting| {
+            current && self.is_left_behind(waiting) && waiting.since + LEFT_BEHIND > now
+        };
+        let windows = self.live_cursors().map(Cursor::window_range);
+        let reads = self
+            .waiting
+            .iter()
+            .filter(|waiting| !gives_way(waiting))
+            .map(|waiting| waiting.range.clone());
+        let mut pieces: Vec<Range<u32>> = windows
+            .chain(reads)
+            .map(|range| layout.pieces_of(&range))
+            .collect();
+        pieces.dedup();
+        pieces
+    }
+
+    fn is_left_behind(&self, waiting: &Waiting) -> bool {
+        !self
+            .live_cursors()
+            .any(|cursor| cursor.id == waiting.cursor)
+    }
+
+    /// The wanted pieces in deadline order.
+    pub(crate) fn wanted<'a>(&'a self, now: Time, layout: &'a Layout) -> WantedPieces<'a> {
+        WantedPieces::new(
+            now,
+            layout,
+            &self.waiting,
+            |waiting| self.is_left_behind(waiting),
+            self.live_cursors(),
+        )
+    }
+}
+
+impl Reader {
+    /// A stream that has been silent while another one of the same reader went on has ended.
+    fn park_idle(&mut self, now: Time) {
+        for cursor in &mut self.cursors {
+            if cursor.is_idle(now) {
+                cursor.parked = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

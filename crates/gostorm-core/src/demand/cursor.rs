@@ -1,0 +1,159 @@
+//! One sequential stream of a reader: where it is, how fast it goes, how much it wants ahead.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// How far a read may start from a cursor and still continue it: the kernel's read-ahead sends
+/// requests out of order and up to 1 MiB at a time.
+const CONTINUES_AHEAD: u64 = 2 << 20;
+const CONTINUES_BEHIND: u64 = 2 << 20;
+/// Bytes per second assumed of a reader that was not measured yet: 40 Mbit/s, a large film.
+const PRIOR_RATE: f64 = 5_000_000.0;
+/// Weight of a new rate sample, one a second.
+const RATE_WEIGHT: f64 = 0.3;
+/// Seconds of its own rate that a cursor wants ahead.
+const WINDOW_SECONDS: f64 = 60.0;
+/// First window at the start of a file, or after the seek of a player.
+const WINDOW_START: u64 = 8 << 20;
+/// First window of a read somewhere: most of them are probes.
+const WINDOW_PROBE: u64 = 512 << 10;
+/// A reader that read so much in sequence is a player: its seeks get a full window at once.
+const PLAYER_BYTES: u64 = 2 << 20;
+/// The window grows to this many times what was read in sequence.
+const WINDOW_GROWTH: u64 = 8;
+/// Silence after which a stream has ended, when another one of the same reader goes on.
+const IDLE: Duration = Duration::from_secs(3);
+/// Silence after which a lone stream gives its window back: a player pauses longer than it buffers.
+const IDLE_ALONE: Duration = Duration::from_secs(120);
+
+/// A stream of one reader.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    pub(crate) id: u64,
+    /// First byte after the furthest read.
+    pos: u64,
+    file_end: u64,
+    first_window: u64,
+    /// Bytes read in sequence.
+    consumed: u64,
+    rate: f64,
+    sample_start: Time,
+    sample_bytes: u64,
+    pub(crate) last_read: Time,
+    /// A parked cursor has no window until it is read again.
+    pub(crate) parked: bool,
+    /// Bytes ahead that it may have now; set by `Demand::share_windows`.
+    pub(crate) window: u64,
+}
+
+impl Cursor {
+    pub(crate) fn new(
+        id: u64,
+        now: Time,
+        range: &Range<u64>,
+        file: &Range<u64>,
+        reader_consumed: u64,
+        rate: Option<f64>,
+    ) -> Self {
+        let starts_or_seeks = range.start == file.start || reader_consumed >= PLAYER_BYTES;
+        let first_window = if starts_or_seeks {
+            WINDOW_START
+        } else {
+            WINDOW_PROBE
+        };
+        Self {
+            id,
+            pos: range.end,
+            file_end: file.end,
+            first_window,
+            consumed: 0,
+            rate: rate.unwrap_or(PRIOR_RATE),
+            sample_start: now,
+            sample_bytes: 0,
+            last_read: now,
+            parked: false,
+            window: first_window,
+        }
+    }
+
+    pub(crate) const fn pos(&self) -> u64 {
+        self.pos
+    }
+
+    /// Bytes per second that the reader takes.
+    pub(crate) const fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// True when a read of `range` goes on where this stream is.
+    pub(crate) const fn continues(&self, range: &Range<u64>) -> bool {
+        range.start <= self.pos.saturating_add(CONTINUES_AHEAD)
+            && range.end.saturating_add(CONTINUES_BEHIND) >= self.pos
+    }
+
+    /// True when `offset` lies in its window.
+    pub(crate) fn covers(&self, offset: u64) -> bool {
+        !self.parked && self.window_range().contains(&offset)
+    }
+
+    /// Moves on; returns the bytes that are new in sequence.
+    pub(crate) fn advance(&mut self, now: Time, range: &Range<u64>) -> u64 {
+        let gained = range.end.saturating_sub(self.pos);
+        self.pos = self.pos.max(range.end);
+        self.consumed += gained;
+        self.sample_bytes += gained;
+        self.last_read = now;
+        self.parked = false;
+        let span = now.seconds_since(self.sample_start);
+        if span >= 1.0 {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a second's bytes are far below 2^52"
+            )]
+            let sample = self.sample_bytes as f64 / span;
+            // A pause says nothing about the film's rate.
+            if span < 5.0 {
+                self.rate += RATE_WEIGHT * (sample - self.rate);
+            }
+            self.sample_start = now;
+            self.sample_bytes = 0;
+        }
+        gained
+    }
+
+    pub(crate) fn is_idle(&self, now: Time) -> bool {
+        now - self.last_read > IDLE
+    }
+
+    /// Bytes that it would like to have ahead.
+    pub(crate) fn target(&self, now: Time) -> u64 {
+        if now - self.last_read > IDLE_ALONE {
+            return 0;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float cast saturates, and a rate is not negative"
+        )]
+        let by_rate = (self.rate * WINDOW_SECONDS) as u64;
+        let grown = self.consumed.saturating_mul(WINDOW_GROWTH).min(by_rate);
+        grown.max(self.first_window).min(self.file_end - self.pos)
+    }
+
+    /// The bytes ahead that it may have now.
+    pub(crate) fn window_range(&self) -> Range<u64> {
+        self.pos..self.pos.saturating_add(self.window).min(self.file_end)
+    }
+
+    /// When the byte at `offset` is needed.
+    pub(crate) fn due(&self, now: Time, offset: u64) -> Time {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a window is far below 2^52 bytes"
+        )]
+        let ahead = offset.saturating_sub(self.pos) as f64;
+        now.plus_seconds(ahead / self.rate.max(PRIOR_RATE / 8.0))
+    }
+}

@@ -1,0 +1,128 @@
+//! The wanted pieces in deadline order: waiting reads first, then a lazy merge of all windows.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use gostorm_wire::PieceIndex;
+
+use super::{Cursor, LEFT_BEHIND, Waiting};
+use crate::bits::Bits;
+use crate::layout::Layout;
+use crate::time::Time;
+
+/// A piece and the time by which its first wanted byte is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) piece: PieceIndex,
+    pub(crate) due: Time,
+}
+
+struct Lane<'a> {
+    cursor: &'a Cursor,
+    pieces: Range<u32>,
+    due: Time,
+}
+
+/// Walks the wanted pieces. A piece can come twice, from two windows.
+pub(crate) struct WantedPieces<'a> {
+    now: Time,
+    layout: &'a Layout,
+    reads: VecDeque<Wanted>,
+    lanes: Vec<Lane<'a>>,
+}
+
+impl<'a> WantedPieces<'a> {
+    pub(super) fn new(
+        now: Time,
+        layout: &'a Layout,
+        waiting: &[Waiting],
+        left_behind: impl Fn(&Waiting) -> bool,
+        cursors: impl Iterator<Item = &'a Cursor>,
+    ) -> Self {
+        let mut reads = Vec::with_capacity(waiting.len());
+        for read in waiting {
+            let due = if left_behind(read) {
+                read.since + LEFT_BEHIND
+            } else {
+                read.since
+            };
+            reads.extend(layout.pieces_of(&read.range).map(|piece| Wanted {
+                piece: PieceIndex(piece),
+                due,
+            }));
+        }
+        reads.sort_by_key(|wanted| (wanted.due, wanted.piece));
+        reads.dedup_by_key(|wanted| wanted.piece);
+        let mut lanes = Vec::new();
+        for cursor in cursors {
+            let pieces = layout.pieces_of(&cursor.window_range());
+            if !pieces.is_empty() {
+                lanes.push(Lane {
+                    cursor,
+                    pieces,
+                    due: Time::ZERO,
+                });
+            }
+        }
+        let mut wanted = Self {
+            now,
+            layout,
+            reads: reads.into(),
+            lanes,
+        };
+        for at in 0..wanted.lanes.len() {
+            wanted.lanes[at].due = wanted.due_of(at);
+        }
+        wanted
+    }
+
+    fn due_of(&self, lane: usize) -> Time {
+        let Lane { cursor, pieces, .. } = &self.lanes[lane];
+        cursor.due(self.now, self.layout.piece_offset(PieceIndex(pieces.start)))
+    }
+
+    /// The next wanted piece that is not in `have`.
+    pub(crate) fn next_missing(&mut self, have: &Bits) -> Option<Wanted> {
+        loop {
+            let lane = self
+                .lanes
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, lane)| lane.due)
+                .map(|(at, lane)| (at, lane.due));
+            let read_first = |due: Time| lane.is_none_or(|(_, lane_due)| due <= lane_due);
+            if let Some(read) = self.reads.pop_front_if(|read| read_first(read.due)) {
+                if have.contains(read.piece) {
+                    continue;
+                }
+                return Some(read);
+            }
+            let (at, _) = lane?;
+            if let Some(wanted) = self.step(at, have) {
+                return Some(wanted);
+            }
+        }
+    }
+
+    /// Takes the next missing piece of a lane, if it has one.
+    fn step(&mut self, at: usize, have: &Bits) -> Option<Wanted> {
+        let lane = &mut self.lanes[at];
+        let missing = have
+            .next_missing(PieceIndex(lane.pieces.start))
+            .filter(|piece| lane.pieces.contains(&piece.0));
+        let Some(piece) = missing else {
+            self.lanes.swap_remove(at);
+            return None;
+        };
+        lane.pieces.start = piece.0;
+        let due = self.due_of(at);
+        let lane = &mut self.lanes[at];
+        lane.pieces.start = piece.0 + 1;
+        if lane.pieces.is_empty() {
+            self.lanes.swap_remove(at);
+        } else {
+            self.lanes[at].due = self.due_of(at);
+        }
+        Some(Wanted { piece, due })
+    }
+}

@@ -1,0 +1,344 @@
+//! One remote: who chokes whom, what it has, what it owes us, how far it is trusted.
+//!
+//! A peer's pipeline is the list of blocks asked of it, oldest first. Its depth follows bandwidth ×
+//! delay: it doubles each round trip while the rate still grows, and then holds what the measured
+//! rate needs. A peer that owes blocks and sends nothing for max(1 s, 3 × expected) is snubbed: it
+//! gets one probe block at a time until it delivers again.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gostorm_wire::{BLOCK_LEN, PieceIndex};
+
+use crate::bits::Bits;
+use crate::estimate::Estimate;
+use crate::event::PeerKey;
+use crate::layout::BlockRef;
+use crate::time::Time;
+
+/// Depth of a new peer's pipeline, in blocks.
+const PIPELINE_START: u32 = 8;
+/// Smallest depth of a healthy peer's pipeline.
+const PIPELINE_MIN: u32 = 3;
+/// Largest depth: 256 blocks (4 MiB) keep a LAN busy; more only costs time to the first byte.
+const PIPELINE_MAX: u32 = 256;
+/// What a peer keeps queued when it does not say (`reqq`): the usual default of real clients.
+const REQUEST_QUEUE_DEFAULT: u32 = 250;
+/// Time beyond the round trip that the pipeline covers, so that a late driver does not idle a peer.
+const PIPELINE_SLACK: Duration = Duration::from_millis(100);
+/// Silence after which a peer that owes blocks is snubbed, at least.
+const SNUB_MIN: Duration = Duration::from_secs(1);
+/// Blocks that we took back lately and would still accept.
+const WITHDRAWN_MAX: usize = 512;
+/// Blocks that nobody asked for before the peer is let go.
+const UNASKED_MAX: u32 = 64;
+
+/// A block that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) block: BlockRef,
+    pub(crate) at: Time,
+    /// True when nothing else was outstanding at the time: its answer shows the round trip.
+    pub(crate) lone: bool,
+}
+
+/// One connected peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) key: PeerKey,
+    pub(crate) addr: SocketAddr,
+    pub(crate) fast: bool,
+    pub(crate) have: Bits,
+    pub(crate) peer_chokes: bool,
+    pub(crate) we_interested: bool,
+    pub(crate) peer_interested: bool,
+    pub(crate) allowed_fast: Vec<PieceIndex>,
+    pub(crate) estimate: Estimate,
+    pub(crate) snubbed: bool,
+    /// Bytes of verified pieces that this peer sent.
+    pub(crate) good_bytes: u64,
+    /// Bytes that came though another had brought them, or nobody had asked.
+    pub(crate) wasted_bytes: u64,
+    asked: VecDeque<Asked>,
+    withdrawn: VecDeque<BlockRef>,
+    unasked: u32,
+    depth: u32,
+    ramping: bool,
+    ramp_rate: f64,
+    request_queue: u32,
+    last_heard: Time,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        key: PeerKey,
+        addr: SocketAddr,
+        fast: bool,
+        pieces: u32,
+        estimate: Estimate,
+        now: Time,
+    ) -> Self {
+        Self {
+            key,
+            addr,
+            fast,
+            have: Bits::none(pieces),
+            peer_chokes: true,
+            we_interested: false,
+            peer_interested: false,
+            allowed_fast: Vec::new(),
+            estimate,
+            snubbed: false,
+            good_bytes: 0,
+            wasted_bytes: 0,
+            asked: VecDeque::new(),
+            withdrawn: VecDeque::new(),
+            unasked: 0,
+            depth: PIPELINE_START,
+            ramping: true,
+            ramp_rate: 0.0,
+            request_queue: REQUEST_QUEUE_DEFAULT,
+            last_heard: now,
+        }
+    }
+
+    /// True when it would answer a request for `piece` now.
+    pub(crate) fn serves(&self, piece: PieceIndex) -> bool {
+        self.have.contains(piece) && (!self.peer_chokes || self.allowed_fast.contains(&piece))
+    }
+
+    /// True when it would answer some request now.
+    pub(crate) const fn serves_any(&self) -> bool {
+        !self.have.is_empty() && (!self.peer_chokes || !self.allowed_fast.is_empty())
+    }
+
+    /// Blocks that may still be asked of it.
+    pub(crate) fn room(&self) -> u32 {
+        let limit = if self.snubbed {
+            1
+        } else {
+            self.depth.min(self.request_queue)
+        };
+        limit.saturating_sub(self.outstanding())
+    }
+
+    /// Depth of the pipeline, for statistics.
+    pub(crate) const fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Blocks asked of it and not yet here.
+    pub(crate) fn outstanding(&self) -> u32 {
+        u32::try_from(self.asked.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The blocks asked of it, oldest first.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &Asked> {
+        self.asked.iter()
+    }
+
+    /// How many requests it keeps queued (BEP 10 `reqq`).
+    pub(crate) fn set_request_queue(&mut self, depth: u32) {
+        self.request_queue = depth.clamp(1, PIPELINE_MAX);
+    }
+
+    /// Notes a request.
+    pub(crate) fn ask(&mut self, now: Time, block: BlockRef) {
+        let lone = self.asked.is_empty();
+        if lone {
+            // The clock of its silence starts when it owes something.
+            self.last_heard = self.last_heard.max(now);
+        }
+        self.asked.push_back(Asked {
+            block,
+            at: now,
+            lone,
+        });
+    }
+
+    /// A block came from it. True when we had asked for it, now or a moment ago.
+    pub(crate) fn on_block(&mut self, now: Time, block: BlockRef, len: u32) -> bool {
+        self.last_heard = now;
+        let Some(at) = self.asked.iter().position(|asked| asked.block == block) else {
+            let withdrawn = self.withdrawn.iter().position(|gone| *gone == block);
+            if let Some(at) = withdrawn {
+                self.withdrawn.remove(at);
+            } else {
+                self.unasked = self.unasked.saturating_add(1);
+            }
+            return withdrawn.is_some();
+        };
+        let lone_since = self
+            .asked
+            .remove(at)
+            .filter(|asked| asked.lone)
+            .map(|asked| asked.at);
+        self.snubbed = false;
+        let sampled = self
+            .estimate
+            .on_block(now, len, !self.asked.is_empty(), lone_since);
+        self.adapt_depth(sampled);
+        true
+    }
+
+    fn adapt_depth(&mut self, sampled: bool) {
+        if self.ramping {
+            self.depth = (self.depth + 1).min(PIPELINE_MAX);
+            if sampled {
+                let rate = self.estimate.rate();
+                self.ramping = rate > self.ramp_rate * 1.1;
+                self.ramp_rate = self.ramp_rate.max(rate);
+            }
+        }
+        if !self.ramping && sampled {
+            self.depth = self.blocks_in_flight();
+        }
+    }
+
+    /// Blocks that bandwidth × delay holds.
+    fn blocks_in_flight(&self) -> u32 {
+        let seconds = (self.estimate.rtt() + PIPELINE_SLACK).as_secs_f64();
+        let blocks = (self.estimate.rate() * seconds / f64::from(BLOCK_LEN)).ceil() + 1.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to a small range first"
+        )]
+        let blocks = blocks.clamp(f64::from(PIPELINE_MIN), f64::from(PIPELINE_MAX)) as u32;
+        blocks
+    }
+
+    /// True when it sent so much unasked that it is not worth its place.
+    pub(crate) const fn floods(&self) -> bool {
+        self.unasked > UNASKED_MAX
+    }
+
+    /// Takes one request back (a reject, a cancel). True when it was outstanding.
+    pub(crate) fn withdraw(&mut self, block: BlockRef) -> bool {
+        let at = self.asked.iter().position(|asked| asked.block == block);
+        if let Some(at) = at {
+            self.asked.remove(at);
+            self.remember_withdrawn(block);
+        }
+        if self.asked.is_empty() {
+            self.estimate.restart_span();
+        }
+        at.is_some()
+    }
+
+    /// Takes every request back (choked, snubbed, gone).
+    pub(crate) fn withdraw_all(&mut self) -> Vec<BlockRef> {
+        let blocks: Vec<BlockRef> = self.asked.drain(..).map(|asked| asked.block).collect();
+        for block in &blocks {
+            self.remember_withdrawn(*block);
+        }
+        self.estimate.restart_span();
+        blocks
+    }
+
+    fn remember_withdrawn(&mut self, block: BlockRef) {
+        if self.withdrawn.len() == WITHDRAWN_MAX {
+            self.withdrawn.pop_front();
+        }
+        self.withdrawn.push_back(block);
+    }
+
+    /// When the peer counts as snubbed if it stays silent; never while it owes nothing.
+    pub(crate) fn snub_at(&self) -> Time {
+        if self.asked.is_empty() {
+            return Time::NEVER;
+        }
+        let expected = self.estimate.rtt()
+            + Duration::from_secs_f64(f64::from(BLOCK_LEN) / self.estimate.rate().max(1_000.0));
+        self.last_heard + SNUB_MIN.max(expected * 3)
+    }
+
+    /// It was silent for too long: its requests are taken back.
+    pub(crate) fn snub(&mut self, now: Time) -> Vec<BlockRef> {
+        self.snubbed = true;
+        self.last_heard = now;
+        self.depth = PIPELINE_START;
+        self.ramping = true;
+        self.ramp_rate = 0.0;
+        self.estimate.on_silence();
+        self.withdraw_all()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn peer() -> Peer {
+        let estimate = Estimate::new(Some(40_000), None);
+        Peer::new(
+            PeerKey(1),
+            "127.0.0.2:6881".parse().unwrap(),
+            true,
+            10,
+            estimate,
+            Time::ZERO,
+        )
+    }
+
+    fn block(block: u32) -> BlockRef {
+        BlockRef {
+            piece: PieceIndex(0),
+            block,
+        }
+    }
+
+    #[test]
+    fn a_silent_debtor_is_snubbed_and_recovers_with_its_next_block() {
+        let mut peer = peer();
+        assert_eq!(peer.snub_at(), Time::NEVER);
+        peer.ask(Time(5_000_000), block(0));
+        assert_eq!(peer.snub_at(), Time(6_000_000));
+        assert_eq!(peer.snub(Time(6_000_000)), vec![block(0)]);
+        assert_eq!(peer.room(), 1, "one probe block at a time");
+        peer.ask(Time(6_000_000), block(1));
+        assert_eq!(peer.room(), 0);
+        assert!(peer.on_block(Time(6_100_000), block(1), BLOCK_LEN));
+        assert!(!peer.snubbed);
+        assert!(peer.room() > 1);
+    }
+
+    #[test]
+    fn a_block_taken_back_a_moment_ago_is_still_welcome_once() {
+        let mut peer = peer();
+        peer.ask(Time::ZERO, block(0));
+        assert!(peer.withdraw(block(0)));
+        assert!(peer.on_block(Time(1), block(0), BLOCK_LEN));
+        assert!(!peer.on_block(Time(2), block(0), BLOCK_LEN));
+    }
+
+    #[test]
+    fn the_pipeline_settles_at_bandwidth_times_delay() {
+        let mut peer = peer();
+        let mut now = Time::ZERO;
+        let mut next = 0;
+        for _ in 0..2_000 {
+            while peer.room() > 0 {
+                peer.ask(now, block(next));
+                next += 1;
+            }
+            let oldest = peer.asked().next().unwrap().block;
+            now += Duration::from_millis(8);
+            peer.on_block(now, oldest, BLOCK_LEN);
+        }
+        let rtt_and_slack = 0.108;
+        let expected = 16_384.0 / 0.008 * rtt_and_slack / 16_384.0;
+        assert!(
+            f64::from(peer.depth()) < expected * 1.5 + 3.0,
+            "depth {}",
+            peer.depth()
+        );
+        assert!(
+            f64::from(peer.depth()) >= expected * 0.8,
+            "depth {}",
+            peer.depth()
+        );
+    }
+}

@@ -1,0 +1,351 @@
+//! What is missing: the verified pieces, and the pieces being filled with the state of each block.
+//!
+//! A block is missing, asked of one peer, or received from one peer. A piece becomes active when it
+//! is reserved, and leaves by being verified, or by being dropped. After a hash failure the piece
+//! comes again with an `only` peer: one source for all its blocks, so that a second failure names
+//! the liar, and a success names who lied the first time (see `verify`).
+
+use gostorm_wire::PieceIndex;
+use rustc_hash::FxHashMap;
+
+use crate::bits::Bits;
+use crate::event::PeerKey;
+use crate::layout::{BlockRef, Layout};
+
+/// The state of one block of an active piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockState {
+    Missing,
+    Asked(PeerKey),
+    Received(PeerKey),
+}
+
+/// A piece that is being filled or hashed.
+#[derive(Clone, Debug)]
+pub(crate) struct Active {
+    blocks: Box<[BlockState]>,
+    missing: u32,
+    received: u32,
+    /// The first block that may be missing: all before it are asked or received.
+    first_missing: u32,
+    /// The one peer that may fill it, after a hash failure.
+    pub(crate) only: Option<PeerKey>,
+}
+
+impl Active {
+    fn new(blocks: u32) -> Self {
+        Self {
+            blocks: vec![BlockState::Missing; blocks as usize].into_boxed_slice(),
+            missing: blocks,
+            received: 0,
+            first_missing: 0,
+            only: None,
+        }
+    }
+
+    /// True when all blocks are here and the hash is awaited.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.received as usize == self.blocks.len()
+    }
+
+    /// True when no block is here or asked for: nothing is lost by dropping it.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.missing as usize == self.blocks.len()
+    }
+
+    /// Who sent each block of a complete piece, in order.
+    pub(crate) fn senders(&self) -> Vec<PeerKey> {
+        let sender = |state: &BlockState| match state {
+            BlockState::Received(peer) => Some(*peer),
+            BlockState::Missing | BlockState::Asked(_) => None,
+        };
+        self.blocks.iter().filter_map(sender).collect()
+    }
+
+    /// The first missing block at or after `from`.
+    pub(crate) fn next_missing(&self, from: u32) -> Option<u32> {
+        if self.missing == 0 {
+            return None;
+        }
+        let from = from.max(self.first_missing);
+        let rest = self.blocks.get(from as usize..)?;
+        (from..)
+            .zip(rest)
+            .find(|(_, state)| **state == BlockState::Missing)
+            .map(|(block, _)| block)
+    }
+
+    fn set(&mut self, block: u32, state: BlockState) {
+        let slot = &mut self.blocks[block as usize];
+        match *slot {
+            BlockState::Missing => self.missing -= 1,
+            BlockState::Received(_) => self.received -= 1,
+            BlockState::Asked(_) => {}
+        }
+        *slot = state;
+        match state {
+            BlockState::Missing => {
+                self.missing += 1;
+                self.first_missing = self.first_missing.min(block);
+            }
+            BlockState::Received(_) => self.received += 1,
+            BlockState::Asked(_) => {}
+        }
+        while self
+            .blocks
+            .get(self.first_missing as usize)
+            .is_some_and(|state| *state != BlockState::Missing)
+        {
+            self.first_missing += 1;
+        }
+    }
+}
+
+/// What came of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Nobody needs it: the piece is not active, or the block is here already.
+    Unneeded,
+    /// It fills its slot; another peer had been asked for it.
+    Filled {
+        asked_of: Option<PeerKey>,
+        complete: bool,
+    },
+}
+
+/// All pieces of one torrent.
+#[derive(Clone, Debug)]
+pub(crate) struct Picker {
+    verified: Bits,
+    active: FxHashMap<PieceIndex, Active>,
+}
+
+impl Picker {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self {
+            verified: Bits::none(layout.piece_count()),
+            active: FxHashMap::default(),
+        }
+    }
+
+    pub(crate) const fn verified(&self) -> &Bits {
+        &self.verified
+    }
+
+    pub(crate) fn active(&self, piece: PieceIndex) -> Option<&Active> {
+        self.active.get(&piece)
+    }
+
+    pub(crate) fn active_mut(&mut self, piece: PieceIndex) -> Option<&mut Active> {
+        self.active.get_mut(&piece)
+    }
+
+    pub(crate) fn actives(&self) -> impl Iterator<Item = (PieceIndex, &Active)> {
+        self.active.iter().map(|(piece, active)| (*piece, active))
+    }
+
+    /// True when the piece has bytes of ours: verified or being filled.
+    pub(crate) fn holds(&self, piece: PieceIndex) -> bool {
+        self.verified.contains(piece) || self.active.contains_key(&piece)
+    }
+
+    /// Starts to fill a piece that is not held.
+    pub(crate) fn activate(&mut self, layout: &Layout, piece: PieceIndex) {
+        debug_assert!(!self.holds(piece), "a held piece is not started again");
+        self.active
+            .insert(piece, Active::new(layout.blocks_in(piece)));
+    }
+
+    /// Forgets a piece; its outstanding requests are the caller's to withdraw first.
+    pub(crate) fn drop_piece(&mut self, piece: PieceIndex) {
+        self.active.remove(&piece);
+        self.verified.remove(piece);
+    }
+
+    /// Notes that a missing block was asked of `peer`.
+    pub(crate) fn ask(&mut self, block: BlockRef, peer: PeerKey) {
+        if let Some(active) = self.active.get_mut(&block.piece) {
+            debug_assert_eq!(
+                active.blocks[block.block as usize],
+                BlockState::Missing,
+                "a block is asked of one peer at a time"
+            );
+            active.set(block.block, BlockState::Asked(peer));
+        }
+    }
+
+    /// `peer` will not send the block any more: it is missing again, if it was asked of that peer.
+    pub(crate) fn release(&mut self, block: BlockRef, peer: PeerKey) {
+        if let Some(active) = self.active.get_mut(&block.piece)
+            && active.blocks[block.block as usize] == BlockState::Asked(peer)
+        {
+            active.set(block.block, BlockState::Missing);
+        }
+    }
+
+    /// A block came from `peer`.
+    pub(crate) fn receive(&mut self, block: BlockRef, peer: PeerKey) -> Arrival {
+        let Some(active) = self.active.get_mut(&block.piece) else {
+            return Arrival::Unneeded;
+        };
+        let asked_of = match active.blocks[block.block as usize] {
+            BlockState::Received(_) => return Arrival::Unneeded,
+            BlockState::Asked(other) => Some(other),
+            BlockState::Missing => None,
+        };
+        active.set(block.block, BlockState::Received(peer));
+        Arrival::Filled {
+            asked_of,
+            complete: active.is_complete(),
+        }
+    }
+
+    /// The hash of a complete piece was right.
+    pub(crate) fn verify(&mut self, piece: PieceIndex) -> Option<Active> {
+        let active = self.active.remove(&piece)?;
+        self.verified.insert(piece);
+        Some(active)
+    }
+
+    /// One letter a block of an active piece, or the word `verified` or `none`: for tests and traces.
+    #[cfg(test)]
+    pub(crate) fn drawing(&self, piece: PieceIndex) -> String {
+        let letter = |state: &BlockState| match state {
+            BlockState::Missing => '.'.to_string(),
+            BlockState::Asked(peer) => peer.0.to_string(),
+            BlockState::Received(_) => '#'.to_string(),
+        };
+        match self.active.get(&piece) {
+            Some(active) => active.blocks.iter().map(letter).collect(),
+            None if self.verified.contains(piece) => "verified".to_owned(),
+            None => "none".to_owned(),
+        }
+    }
+
+    /// Panics when the counters do not match the blocks, or a piece is both active and verified.
+    pub(crate) fn check_invariants(&self) {
+        for (piece, active) in &self.active {
+            assert!(
+                !self.verified.contains(*piece),
+                "piece {piece} is active and verified"
+            );
+            let count = |wanted: fn(&BlockState) -> bool| {
+                active.blocks.iter().filter(|state| wanted(state)).count()
+            };
+            assert_eq!(
+                active.missing as usize,
+                count(|state| *state == BlockState::Missing),
+                "missing blocks of piece {piece}"
+            );
+            assert_eq!(
+                active.received as usize,
+                count(|state| matches!(state, BlockState::Received(_))),
+                "received blocks of piece {piece}"
+            );
+            let first = active
+                .blocks
+                .iter()
+                .position(|state| *state == BlockState::Missing);
+            assert_eq!(
+                active.next_missing(0).map(|block| block as usize),
+                first,
+                "first missing block of piece {piece}"
+            );
+        }
+    }
+
+    /// Blocks that are asked of some peer.
+    pub(crate) fn asked_count(&self) -> usize {
+        let asked = |active: &Active| {
+            active
+                .blocks
+                .iter()
+                .filter(|state| matches!(state, BlockState::Asked(_)))
+                .count()
+        };
+        self.active.values().map(asked).sum()
+    }
+
+    /// The peer that a block was asked of.
+    pub(crate) fn asked_of(&self, block: BlockRef) -> Option<PeerKey> {
+        match self
+            .active
+            .get(&block.piece)?
+            .blocks
+            .get(block.block as usize)?
+        {
+            BlockState::Asked(peer) => Some(*peer),
+            BlockState::Missing | BlockState::Received(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use gostorm_wire::BLOCK_LEN;
+
+    fn picker() -> Picker {
+        let layout = Layout::new(8 * BLOCK_LEN, u64::from(20 * BLOCK_LEN), vec![]).unwrap();
+        let mut picker = Picker::new(&layout);
+        picker.activate(&layout, PieceIndex(0));
+        picker
+    }
+
+    fn block(block: u32) -> BlockRef {
+        BlockRef {
+            piece: PieceIndex(0),
+            block,
+        }
+    }
+
+    #[test]
+    fn blocks_go_from_missing_by_asked_to_received() {
+        let mut picker = picker();
+        picker.ask(block(0), PeerKey(1));
+        picker.ask(block(1), PeerKey(2));
+        assert_eq!(picker.drawing(PieceIndex(0)), "12......");
+        picker.release(block(0), PeerKey(1));
+        picker.release(block(1), PeerKey(1));
+        assert_eq!(
+            picker.drawing(PieceIndex(0)),
+            ".2......",
+            "only the asked peer can give a block back"
+        );
+        picker.ask(block(0), PeerKey(3));
+        let arrival = picker.receive(block(0), PeerKey(1));
+        assert_eq!(
+            arrival,
+            Arrival::Filled {
+                asked_of: Some(PeerKey(3)),
+                complete: false
+            }
+        );
+        assert_eq!(picker.receive(block(0), PeerKey(3)), Arrival::Unneeded);
+        assert_eq!(picker.drawing(PieceIndex(0)), "#2......");
+        picker.check_invariants();
+    }
+
+    #[test]
+    fn a_verified_piece_can_go_missing_again() {
+        let mut picker = picker();
+        for at in 0..8 {
+            let complete = at == 7;
+            assert_eq!(
+                picker.receive(block(at), PeerKey(1)),
+                Arrival::Filled {
+                    asked_of: None,
+                    complete
+                }
+            );
+        }
+        assert_eq!(
+            picker.verify(PieceIndex(0)).unwrap().senders(),
+            vec![PeerKey(1); 8]
+        );
+        assert_eq!(picker.drawing(PieceIndex(0)), "verified");
+        picker.drop_piece(PieceIndex(0));
+        assert!(!picker.holds(PieceIndex(0)));
+    }
+}

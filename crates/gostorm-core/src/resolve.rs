@@ -1,0 +1,513 @@
+//! From a magnet link to an info dict: the small machine before the [`Swarm`](crate::Swarm).
+//!
+//! Driven like a swarm: one input, drain, next input. It dials the candidates and asks every peer that
+//! offers metadata (BEP 9) for parts of it, several peers at once; the assembled dict must hash to the
+//! info hash. A part that spoils it is found by asking one peer alone. Then [`Resolve::take_info`]
+//! gives the dict, and [`Resolve::into_parts`] what a swarm can go on with: the address book, the
+//! tracker clocks and what each connected peer has said so far.
+
+mod assembly;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gostorm_wire::{AnnounceEvent, ExtendedHandshake, Info, InfoHash, Message, UtMetadata};
+
+use self::assembly::Assembly;
+use crate::announce::{Announce, AnnounceOutcome, AnnouncePlan};
+use crate::connect::{Connect, Source};
+use crate::event::{DisconnectReason, Output, PeerKey};
+use crate::swarm::Config;
+use crate::time::Time;
+
+/// A part that was asked for and did not come is asked of another peer after this.
+const PART_TIMEOUT: Duration = Duration::from_secs(3);
+/// `have` messages kept for the swarm; a peer that sends more has only cost itself.
+const HAVES_MAX: usize = 4_096;
+
+/// One thing that happened while the dict is not known.
+#[derive(Clone, Debug)]
+pub enum ResolveInput {
+    /// Addresses.
+    Candidates {
+        /// Where they come from.
+        source: Source,
+        /// The addresses.
+        addrs: Vec<SocketAddr>,
+    },
+    /// A dial ended without a handshake.
+    DialFailed {
+        /// The address.
+        addr: SocketAddr,
+    },
+    /// A handshake was done; the driver has greeted the peer.
+    Connected {
+        /// The new peer.
+        peer: PeerKey,
+        /// Its address.
+        addr: SocketAddr,
+        /// True when it dialled us.
+        incoming: bool,
+    },
+    /// A connection ended.
+    Closed {
+        /// The peer.
+        peer: PeerKey,
+    },
+    /// What the peer said of itself (BEP 10).
+    Extended {
+        /// The peer.
+        peer: PeerKey,
+        /// Its extended handshake.
+        handshake: ExtendedHandshake,
+    },
+    /// A `ut_metadata` message.
+    Metadata {
+        /// The peer.
+        peer: PeerKey,
+        /// The message.
+        message: UtMetadata,
+    },
+    /// Any other message: kept for the swarm.
+    Message {
+        /// The peer.
+        peer: PeerKey,
+        /// The message.
+        message: Message,
+    },
+    /// A tracker answered, or did not.
+    Announced {
+        /// Index into the flat tracker list.
+        tracker: usize,
+        /// What came of it.
+        outcome: AnnounceOutcome,
+    },
+    /// The batch is over, or the wake-up time came.
+    Turn,
+}
+
+/// What a connected peer has said before the swarm could listen.
+#[derive(Clone, Debug)]
+pub struct Prelude {
+    /// The peer.
+    pub peer: PeerKey,
+    /// Its address.
+    pub addr: SocketAddr,
+    /// True when it dialled us.
+    pub incoming: bool,
+    /// Its messages, in order.
+    pub messages: Vec<Message>,
+}
+
+/// How far the metadata is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Connected peers.
+    pub peers: usize,
+    /// Bytes of the dict that are here.
+    pub done_bytes: u32,
+    /// Bytes of the dict, 0 while no peer has told.
+    pub total_bytes: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Remote {
+    addr: SocketAddr,
+    incoming: bool,
+    messages: Vec<Message>,
+    /// The id under which it takes `ut_metadata`, and the size it claims.
+    offers: Option<(u8, u32)>,
+    /// The part asked of it, and when.
+    asked: Option<(u32, Time)>,
+    /// It refused, or sent what was wrong.
+    useless: bool,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Resolve {
+    info_hash: InfoHash,
+    config: Config,
+    connect: Connect,
+    announce: Announce,
+    remotes: BTreeMap<PeerKey, Remote>,
+    assembly: Option<Assembly>,
+    /// After a failed hash one peer alone is asked.
+    alone: Option<PeerKey>,
+    failed_once: bool,
+    info: Option<Vec<u8>>,
+    outputs: VecDeque<Output>,
+    now: Time,
+}
+
+impl Resolve {
+    /// A machine that looks for the dict of `info_hash`; `seed` only changes the order of equals.
+    #[must_use]
+    pub fn new(info_hash: InfoHash, config: Config, seed: u64) -> Self {
+        Self {
+            info_hash,
+            connect: Connect::new(seed, config.banned.iter().copied()),
+            announce: Announce::new(config.trackers),
+            config,
+            remotes: BTreeMap::new(),
+            assembly: None,
+            alone: None,
+            failed_once: false,
+            info: None,
+            outputs: VecDeque::new(),
+            now: Time::ZERO,
+        }
+    }
+
+    /// Takes one input. Drain [`Resolve::poll`] before the next.
+    pub fn handle(&mut self, now: Time, input: ResolveInput) {
+        self.now = self.now.max(now);
+        match input {
+            ResolveInput::Candidates { source, addrs } => self.connect.add(source, addrs, 0),
+            ResolveInput::DialFailed { addr } => self.connect.failed(self.now, addr),
+            ResolveInput::Connected {
+                peer,
+                addr,
+                incoming,
+            } => self.connected(peer, addr, incoming),
+            ResolveInput::Closed { peer } => self.closed(peer),
+            ResolveInput::Extended { peer, handshake } => self.extended(peer, &handshake),
+            ResolveInput::Metadata { peer, message } => self.metadata(peer, message),
+            ResolveInput::Message { peer, message } => self.keep(peer, message),
+            ResolveInput::Announced { tracker, outcome } => {
+                self.announce.done(self.now, tracker, outcome)
+            }
+            ResolveInput::Turn => self.turn(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The dict, once: its SHA-1 is the info hash.
+    pub const fn take_info(&mut self) -> Option<Vec<u8>> {
+        self.info.take()
+    }
+
+    /// What a swarm goes on with.
+    #[must_use]
+    pub fn into_parts(self) -> (Inherited, Vec<Prelude>) {
+        let preludes = self.remotes.into_iter().map(|(peer, remote)| Prelude {
+            peer,
+            addr: remote.addr,
+            incoming: remote.incoming,
+            messages: remote.messages,
+        });
+        (
+            Inherited {
+                connect: self.connect,
+                announce: self.announce,
+            },
+            preludes.collect(),
+        )
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let (done_bytes, total_bytes) = self.assembly.as_ref().map_or((0, 0), Assembly::progress);
+        Progress {
+            peers: self.remotes.len(),
+            done_bytes,
+            total_bytes,
+        }
+    }
+
+    /// When [`ResolveInput::Turn`] is due if nothing else happens.
+    #[must_use]
+    pub fn wake_at(&self) -> Time {
+        let part = self
+            .remotes
+            .values()
+            .filter_map(|remote| remote.asked)
+            .map(|(_, at)| at + PART_TIMEOUT)
+            .min();
+        let dial = if self.places() > 0 {
+            self.connect.next_dial()
+        } else {
+            Time::NEVER
+        };
+        part.unwrap_or(Time::NEVER)
+            .min(dial)
+            .min(self.announce.next(true))
+    }
+
+    /// The announces that tell the trackers we stop, when the search is given up.
+    #[must_use]
+    pub fn stop(&mut self) -> Vec<AnnouncePlan> {
+        self.announce
+            .stop()
+            .into_iter()
+            .map(|tracker| self.plan(tracker, AnnounceEvent::Stopped))
+            .collect()
+    }
+
+    fn places(&self) -> usize {
+        let free = self
+            .config
+            .connections_max
+            .saturating_sub(self.remotes.len());
+        if free == 0 {
+            0
+        } else {
+            (free * 2).saturating_sub(self.connect.dialing())
+        }
+    }
+
+    fn connected(&mut self, peer: PeerKey, addr: SocketAddr, incoming: bool) {
+        let refused = if self.connect.is_banned(addr.ip()) {
+            Some(DisconnectReason::Banned)
+        } else if self.remotes.len() >= self.config.connections_max {
+            Some(DisconnectReason::Full)
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            self.connect.failed(self.now, addr);
+            return self.outputs.push_back(Output::Disconnect { peer, reason });
+        }
+        self.connect.connected(addr);
+        self.remotes.insert(
+            peer,
+            Remote {
+                addr,
+                incoming,
+                messages: Vec::new(),
+                offers: None,
+                asked: None,
+                useless: false,
+            },
+        );
+    }
+
+    fn closed(&mut self, peer: PeerKey) {
+        if let Some(remote) = self.remotes.remove(&peer) {
+            self.connect
+                .closed(self.now, remote.addr, remote.offers.is_some());
+        }
+        if self.alone == Some(peer) {
+            self.alone = None;
+        }
+    }
+
+    fn extended(&mut self, peer: PeerKey, handshake: &ExtendedHandshake) {
+        if let Some(remote) = self.remotes.get_mut(&peer) {
+            remote.offers = handshake.ut_metadata.zip(handshake.metadata_size);
+        }
+    }
+
+    fn keep(&mut self, peer: PeerKey, message: Message) {
+        let Some(remote) = self.remotes.get_mut(&peer) else {
+            return;
+        };
+        if matches!(
+            message,
+            Message::Bitfield(_) | Message::HaveAll | Message::HaveNone
+        ) {
+            remote.messages.retain(|kept| {
+                !matches!(
+                    kept,
+                    Message::Bitfield(_) | Message::HaveAll | Message::HaveNone
+                )
+            });
+        } else if matches!(message, Message::Choke | Message::Unchoke) {
+            remote
+                .messages
+                .retain(|kept| !matches!(kept, Message::Choke | Message::Unchoke));
+        }
+        if remote.messages.len() < HAVES_MAX {
+            remote.messages.push(message);
+        }
+    }
+
+    fn metadata(&mut self, peer: PeerKey, message: UtMetadata) {
+        let Some(remote) = self.remotes.get_mut(&peer) else {
+            return;
+        };
+        match message {
+            UtMetadata::Data {
+                piece,
+                total_size,
+                payload,
+            } => {
+                let expected = remote.asked.take_if(|(asked, _)| *asked == piece).is_some();
+                let Some(assembly) = self
+                    .assembly
+                    .as_mut()
+                    .filter(|assembly| expected && assembly.size() == total_size)
+                else {
+                    return;
+                };
+                assembly.fill(piece, &payload, peer);
+                if assembly.is_complete() {
+                    self.check();
+                }
+            }
+            UtMetadata::Reject { .. } => {
+                remote.asked = None;
+                remote.useless = true;
+            }
+            UtMetadata::Request { piece } => {
+                // We look for it ourselves.
+                if let Some((id, _)) = remote.offers {
+                    let payload = UtMetadata::Reject { piece }.encode();
+                    self.outputs.push_back(Output::Send {
+                        peer,
+                        message: Message::Extended { id, payload },
+                    });
+                }
+            }
+            UtMetadata::Unknown { .. } => {}
+        }
+    }
+
+    fn check(&mut self) {
+        let Some(assembly) = self.assembly.take() else {
+            return;
+        };
+        let (bytes, senders) = assembly.finish();
+        if Info::info_hash_of(&bytes) == self.info_hash {
+            self.info = Some(bytes);
+            return;
+        }
+        self.failed_once = true;
+        self.alone = None;
+        if let [liar] = senders.as_slice() {
+            let liar = *liar;
+            if let Some(remote) = self.remotes.remove(&liar) {
+                self.connect.ban(remote.addr.ip());
+                self.outputs.push_back(Output::Ban {
+                    ip: remote.addr.ip(),
+                    reason: "sent metadata that does not match the info hash",
+                });
+                self.outputs.push_back(Output::Disconnect {
+                    peer: liar,
+                    reason: DisconnectReason::Corrupt,
+                });
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        for remote in self.remotes.values_mut() {
+            // A silent peer may be asked again later, after all others.
+            if remote
+                .asked
+                .take_if(|(_, at)| *at + PART_TIMEOUT <= self.now)
+                .is_some()
+            {
+                remote.useless = true;
+            }
+        }
+        if self.info.is_none() {
+            self.ask();
+        }
+        let places = self.places();
+        for addr in self.connect.dial(self.now, places) {
+            self.outputs.push_back(Output::Dial { addr });
+        }
+        for (tracker, event) in self.announce.due(self.now, true) {
+            let plan = self.plan(tracker, event);
+            self.outputs.push_back(Output::Announce(plan));
+        }
+    }
+
+    fn ask(&mut self) {
+        if !self
+            .remotes
+            .values()
+            .any(|remote| remote.offers.is_some() && !remote.useless)
+        {
+            self.remotes
+                .values_mut()
+                .for_each(|remote| remote.useless = false);
+            self.alone = None;
+        }
+        let usable = |remote: &Remote| remote.offers.filter(|_| !remote.useless);
+        if self.failed_once && self.alone.is_none() {
+            self.alone = self
+                .remotes
+                .iter()
+                .find(|(_, remote)| usable(remote).is_some())
+                .map(|(key, _)| *key);
+            self.assembly = None;
+        }
+        let alone = self.alone;
+        let may = |key: PeerKey| alone.is_none_or(|alone| alone == key);
+        // A size that only a silent or lying peer claimed must not block the others.
+        self.assembly = self.assembly.take().filter(|assembly| {
+            self.remotes
+                .values()
+                .any(|remote| usable(remote).is_some_and(|(_, size)| size == assembly.size()))
+        });
+        if self.assembly.is_none() {
+            let size = self
+                .remotes
+                .iter()
+                .filter(|(key, _)| may(**key))
+                .find_map(|(_, remote)| usable(remote))
+                .map(|(_, size)| size);
+            self.assembly = size.map(Assembly::new);
+        }
+        let Some(assembly) = self.assembly.as_ref() else {
+            return;
+        };
+        let mut asked: Vec<u32> = self
+            .remotes
+            .values()
+            .filter_map(|remote| remote.asked)
+            .map(|(part, _)| part)
+            .collect();
+        for (key, remote) in self.remotes.iter_mut().filter(|(key, _)| may(**key)) {
+            let Some((id, _)) = usable(remote)
+                .filter(|(_, size)| *size == assembly.size() && remote.asked.is_none())
+            else {
+                continue;
+            };
+            let Some(part) = assembly.missing().find(|part| !asked.contains(part)) else {
+                break;
+            };
+            asked.push(part);
+            remote.asked = Some((part, self.now));
+            let payload = UtMetadata::Request { piece: part }.encode();
+            self.outputs.push_back(Output::Send {
+                peer: *key,
+                message: Message::Extended { id, payload },
+            });
+        }
+    }
+
+    fn plan(&self, tracker: usize, event: AnnounceEvent) -> AnnouncePlan {
+        let num_want = if event == AnnounceEvent::Stopped {
+            0
+        } else {
+            Announce::num_want()
+        };
+        AnnouncePlan {
+            tracker,
+            event,
+            num_want,
+            downloaded: 0,
+            uploaded: 0,
+            left: 1,
+        }
+    }
+}
+
+/// The address book and tracker clocks of a search that ended well.
+#[derive(Clone, Debug)]
+pub struct Inherited {
+    pub(crate) connect: Connect,
+    pub(crate) announce: Announce,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Who is asked for what: each wanted block goes to the peer expected to deliver it soonest.
+//!
+//! Called once a turn with the wanted pieces in deadline order. Every peer that would serve is a
+//! lane with the moment at which it will be free. A block is laid on the lane with the earliest
+//! arrival even when that lane's pipeline is full: then it waits for the fast peer's slot rather
+//! than go to a slow peer that is free, and the next blocks see the lane as that much busier. So slow
+//! peers get the blocks that are needed late, and fast ones those needed soon.
+//!
+//! Snubbed peers are not lanes: each gets one probe block that is not needed soon.
+
+use std::time::Duration;
+
+use gostorm_wire::{BLOCK_LEN, PieceIndex};
+
+use crate::demand::WantedPieces;
+use crate::event::PeerKey;
+use crate::layout::BlockRef;
+use crate::peer::Peer;
+use crate::picker::Picker;
+use crate::time::Time;
+
+/// Blocks that one turn lays on lanes at most: bounds the work when fast lanes are full.
+const LAID_MAX: u32 = 1_024;
+/// A block for a snubbed peer is not needed for so long.
+const PROBE_AHEAD: Duration = Duration::from_secs(5);
+
+/// A peer as the scheduler sees it: seconds from now, and what it has.
+struct Lane<'a> {
+    peer: &'a Peer,
+    room: u32,
+    free_at: f64,
+    rtt: f64,
+    per_block: f64,
+}
+
+impl<'a> Lane<'a> {
+    fn new(peer: &'a Peer) -> Self {
+        let per_block = f64::from(BLOCK_LEN) / peer.estimate.rate().max(1.0);
+        Self {
+            peer,
+            room: peer.room(),
+            free_at: f64::from(peer.outstanding()) * per_block,
+            rtt: peer.estimate.rtt().as_secs_f64(),
+            per_block,
+        }
+    }
+
+    /// Seconds from now until one more block would be here.
+    fn arrival(&self) -> f64 {
+        self.free_at.max(self.rtt) + self.per_block
+    }
+}
+
+/// One request to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) peer: PeerKey,
+    pub(crate) block: BlockRef,
+}
+
+/// What the scheduler needs of the rest of the swarm.
+pub(crate) trait Room {
+    /// Makes `piece` active if it can be: charges its bytes, evicting what nobody wants.
+    fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool;
+    /// The one peer that may fill the piece, of those that serve it; `None` when any may.
+    fn only(&mut self, picker: &mut Picker, piece: PieceIndex, lanes: &[&Peer]) -> Option<PeerKey>;
+}
+
+/// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now.
+pub(crate) fn assign(
+    now: Time,
+    peers: &[&Peer],
+    picker: &mut Picker,
+    wanted: &mut WantedPieces<'_>,
+    room: &mut impl Room,
+) -> Vec<Assignment> {
+    let mut table = Table::new(peers);
+    while table.has_room() {
+        let Some(next) = wanted.next_missing(picker.verified()) else {
+            break;
+        };
+        let servers: Vec<&Peer> = peers
+            .iter()
+            .copied()
+            .filter(|peer| peer.serves(next.piece))
+            .collect();
+        if servers.is_empty() {
+            continue;
+        }
+        if !picker.holds(next.piece) && !room.start(picker, next.piece) {
+            break;
+        }
+        let only = room.only(picker, next.piece, &servers);
+        if only.is_none() && (table.lanes.is_empty() || next.due > now + PROBE_AHEAD) {
+            table.probe(picker, next.piece);
+        }
+        table.lay(picker, next.piece, only);
+    }
+    table.given
+}
+
+/// The lanes while a turn is laid on them.
+struct Table<'a> {
+    lanes: Vec<Lane<'a>>,
+    probes: Vec<&'a Peer>,
+    free: u32,
+    laid: u32,
+    given: Vec<Assignment>,
+}
+
+impl<'a> Table<'a> {
+    fn new(peers: &[&'a Peer]) -> Self {
+        let serving = || peers.iter().copied().filter(|peer| peer.serves_any());
+        let lanes: Vec<Lane<'_>> = serving()
+            .filter(|peer| !peer.snubbed)
+            .map(Lane::new)
+            .collect();
+        let probes = serving()
+            .filter(|peer| peer.snubbed && peer.room() > 0)
+            .collect();
+        let free = lanes.iter().map(|lane| lane.room).sum();
+        Self {
+            lanes,
+            probes,
+            free,
+            laid: 0,
+            given: Vec::new(),
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.laid < LAID_MAX && (self.free > 0 || !self.probes.is_empty())
+    }
+
+    fn give(&mut self, picker: &mut Picker, peer: PeerKey, block: BlockRef) {
+        picker.ask(block, peer);
+        self.given.push(Assignment { peer, block });
+    }
+
+    /// One block for each snubbed peer that has the piece.
+    fn probe(&mut self, picker: &mut Picker, piece: PieceIndex) {
+        let mut from = 0;
+        let (able, rest) = self
+            .probes
+            .drain(..)
+            .partition::<Vec<_>, _>(|peer| peer.serves(piece));
+        self.probes = rest;
+        for peer in able {
+            let missing = picker
+                .active(piece)
+                .and_then(|active| active.next_missing(from));
+            match missing {
+                Some(block) => {
+                    self.give(picker, peer.key, BlockRef { piece, block });
+                    from = block + 1;
+                }
+                None => self.probes.push(peer),
+            }
+        }
+    }
+
+    /// Lays the missing blocks of a piece on the lanes, each where it arrives first.
+    fn lay(&mut self, picker: &mut Picker, piece: PieceIndex, only: Option<PeerKey>) {
+        let mut from = 0;
+        while self.free > 0 && self.laid < LAID_MAX {
+            let Some(block) = picker
+                .active(piece)
+                .and_then(|active| active.next_missing(from))
+            else {
+                return;
+            };
+            from = block + 1;
+            let usable = self.lanes.iter_mut().filter(|lane| {
+                lane.peer.serves(piece) && only.is_none_or(|only| only == lane.peer.key)
+            });
+            let Some(lane) = usable.min_by(|a, b| a.arrival().total_cmp(&b.arrival())) else {
+                return;
+            };
+            lane.free_at = lane.arrival();
+            self.laid += 1;
+            if lane.room > 0 {
+                lane.room -= 1;
+                self.free -= 1;
+                let peer = lane.peer.key;
+                self.give(picker, peer, BlockRef { piece, block });
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One awake torrent: composition only. Each input goes to one part, and each part pushes outputs.
+//!
+//! Driven by one task: `handle` an input, drain `poll`, next input; `Input::Turn` ends a batch. After
+//! each input the invariants hold (`check_invariants`): what is charged is what is held, what a peer
+//! owes is what the picker says was asked of it, and held bytes fit the lease or are on their way out.
+
+mod blocks;
+mod peers;
+mod readers;
+mod stats;
+mod turn;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::announce::Announce;
+use crate::connect::Connect;
+use crate::demand::Demand;
+use crate::event::{Input, Output, PeerKey};
+use crate::held::Held;
+use crate::layout::Layout;
+use crate::peer::Peer;
+use crate::picker::Picker;
+use crate::resolve::Inherited;
+use crate::time::Time;
+use crate::verify::Verify;
+
+pub use self::stats::{PeerStats, Stats};
+
+/// Limits of one swarm.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Connections at most.
+    pub connections_max: usize,
+    /// Trackers in the torrent's flat list.
+    pub trackers: usize,
+    /// Addresses that are refused from the start.
+    pub banned: Vec<IpAddr>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connections_max: 25,
+            trackers: 0,
+            banned: Vec::new(),
+        }
+    }
+}
+
+/// The state machine of one torrent.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    layout: Layout,
+    config: Config,
+    demand: Demand,
+    picker: Picker,
+    held: Held,
+    /// A map in key order, so that equal inputs walk the peers in equal order.
+    peers: BTreeMap<PeerKey, Peer>,
+    /// Addresses of peers of this session, also of those that left: blame outlives a connection.
+    addresses: BTreeMap<PeerKey, SocketAddr>,
+    connect: Connect,
+    announce: Announce,
+    verify: Verify,
+    outputs: VecDeque<Output>,
+    /// Windows or readers changed since the last turn: requests may be unwanted now.
+    demand_moved: bool,
+    /// What the arbiter was told last: want and held.
+    told: (u64, u64),
+    last_share: Time,
+    downloaded: u64,
+    wasted: u64,
+    asleep: bool,
+    now: Time,
+}
+
+impl Swarm {
+    /// A swarm without peers and readers; `seed` only changes the order of equals.
+    #[must_use]
+    pub fn new(config: Config, layout: Layout, seed: u64) -> Self {
+        Self {
+            picker: Picker::new(&layout),
+            connect: Connect::new(seed, config.banned.iter().copied()),
+            announce: Announce::new(config.trackers),
+            layout,
+            config,
+            demand: Demand::default(),
+            held: Held::default(),
+            peers: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            verify: Verify::default(),
+            outputs: VecDeque::new(),
+            demand_moved: false,
+            told: (0, 0),
+            last_share: Time::ZERO,
+            downloaded: 0,
+            wasted: 0,
+            asleep: false,
+            now: Time::ZERO,
+        }
+    }
+
+    /// A swarm that goes on with the addresses and tracker clocks of a magnet's search. Its peers
+    /// come as [`Input::Connected`] and their kept messages, like any others.
+    #[must_use]
+    pub fn inherit(config: Config, layout: Layout, seed: u64, inherited: Inherited) -> Self {
+        let mut swarm = Self::new(config, layout, seed);
+        swarm.connect = inherited.connect;
+        swarm.announce = inherited.announce;
+        swarm
+    }
+
+    /// How the torrent is cut.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Takes one input. Drain [`Swarm::poll`] before the next.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        debug_assert!(
+            self.outputs.is_empty(),
+            "outputs are drained before the next input"
+        );
+        self.now = self.now.max(now);
+        match input {
+            Input::Open { reader, file } => self.open(reader, file),
+            Input::Close { reader } => self.close(reader),
+            Input::Read {
+                reader,
+                read,
+                range,
+                deadline,
+            } => self.read(reader, read, range, deadline),
+            Input::Position { reader, range } => self.position(reader, &range),
+            Input::Candidates { source, addrs } => self.connect.add(source, addrs, 0),
+            Input::KnownGood(known) => self.remember(&known),
+            Input::DialFailed { addr } => self.connect.failed(self.now, addr),
+            Input::Connected {
+                peer,
+                addr,
+                incoming,
+                fast,
+                rtt_us,
+            } => self.connected(peer, addr, incoming, fast, rtt_us),
+            Input::Closed { peer } => self.closed(peer),
+            Input::Message { peer, message } => self.message(peer, message),
+            Input::RequestQueue { peer, depth } => self.request_queue(peer, depth),
+            Input::Block { peer, span } => self.block(peer, span),
+            Input::Hashed { piece, ok, digests } => self.hashed(piece, ok, &digests),
+            Input::Lease { bytes } => self.lease(bytes),
+            Input::Announced { tracker, outcome } => self.announce.done(self.now, tracker, outcome),
+            Input::Shutdown => self.shutdown(),
+            Input::Turn => self.turn(),
+        }
+        if cfg!(debug_assertions) {
+            self.check_sums();
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Panics when a cheap sum is off: run after each input in debug builds.
+    fn check_sums(&self) {
+        assert!(
+            self.held.lease() >= self.held.bytes()
+                || self
+                    .held
+                    .victims(&self.layout, 0, &self.demand.protected())
+                    .is_empty(),
+            "held bytes over the lease are on their way out"
+        );
+        assert!(
+            self.asleep || self.peers.len() <= self.config.connections_max,
+            "connections are bounded"
+        );
+    }
+
+    /// Panics when the parts disagree with each other: for tests, simulation and fuzzing.
+    pub fn check_invariants(&self) {
+        self.check_sums();
+        self.picker.check_invariants();
+        self.connect.check_invariants();
+        let mut charged = 0;
+        for piece in self.held.pieces() {
+            assert!(
+                self.picker.holds(piece),
+                "piece {piece} is charged and not there"
+            );
+            charged += u64::from(self.layout.piece_size(piece));
+        }
+        assert_eq!(charged, self.held.bytes(), "charged bytes");
+        for piece in (0..self.layout.piece_count()).map(gostorm_wire::PieceIndex) {
+            assert!(
+                !self.picker.holds(piece) || self.held.pieces().any(|held| held == piece),
+                "piece {piece} is there and not charged"
+            );
+        }
+        for peer in self.peers.values() {
+            for asked in peer.asked() {
+                assert_eq!(
+                    self.picker.asked_of(asked.block),
+                    Some(peer.key),
+                    "block {:?} is owed by {:?}",
+                    asked.block,
+                    peer.key
+                );
+            }
+        }
+        let owed: usize = self.peers.values().map(|peer| peer.asked().count()).sum();
+        assert_eq!(
+            owed,
+            self.picker.asked_count(),
+            "every asked block is owed by a peer"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Blocks and pieces: what arrives, what is verified, what is given back, who is to blame.
+
+use std::net::SocketAddr;
+
+use gostorm_wire::{BLOCK_LEN, BlockSpan, Message, PieceIndex};
+
+use super::Swarm;
+use crate::event::{DisconnectReason, Output, PeerKey};
+use crate::picker::Arrival;
+
+impl Swarm {
+    pub(super) fn block(&mut self, key: PeerKey, span: BlockSpan) {
+        let Some(peer) = self.peers.get_mut(&key) else {
+            return;
+        };
+        let Some(block) = self.layout.block_of(span) else {
+            return self.disconnect(
+                key,
+                DisconnectReason::Protocol("a block that is not of this torrent"),
+            );
+        };
+        self.downloaded += u64::from(span.len);
+        let expected = peer.on_block(self.now, block, span.len);
+        if peer.floods() {
+            return self.disconnect(
+                key,
+                DisconnectReason::Protocol("blocks that nobody asked for"),
+            );
+        }
+        if !expected {
+            self.waste(key, span.len);
+            return;
+        }
+        match self.picker.receive(block, key) {
+            Arrival::Unneeded => self.waste(key, span.len),
+            Arrival::Filled { asked_of, .. } => {
+                if let Some(other) = asked_of.filter(|other| *other != key) {
+                    self.cancel(other, block);
+                }
+                self.push(Output::Store { block });
+            }
+        }
+    }
+
+    fn waste(&mut self, key: PeerKey, len: u32) {
+        self.wasted += u64::from(len);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.wasted_bytes += u64::from(len);
+        }
+    }
+
+    /// Takes a request back from a peer and tells it.
+    pub(super) fn cancel(&mut self, key: PeerKey, block: crate::layout::BlockRef) {
+        let span = self.layout.span(block);
+        if let Some(peer) = self.peers.get_mut(&key)
+            && peer.withdraw(block)
+        {
+            self.push(Output::Send {
+                peer: key,
+                message: Message::Cancel(span),
+            });
+        }
+    }
+
+    pub(super) fn hashed(&mut self, piece: PieceIndex, ok: bool, digests: &[u64]) {
+        // The piece may have been evicted while it was hashed.
+        if !self
+            .picker
+            .active(piece)
+            .is_some_and(crate::picker::Active::is_complete)
+        {
+            return;
+        }
+        if ok {
+            self.verified(piece, digests)
+        } else {
+            self.spoilt(piece, digests)
+        }
+    }
+
+    fn verified(&mut self, piece: PieceIndex, digests: &[u64]) {
+        let Some(active) = self.picker.verify(piece) else {
+            return;
+        };
+        self.held.touch(piece);
+        for sender in active.senders() {
+            if let Some(peer) = self.peers.get_mut(&sender) {
+                peer.good_bytes += u64::from(BLOCK_LEN);
+            }
+        }
+        let guilty = self.verify.passed(piece, digests);
+        self.ban(&guilty);
+        self.serve_with(piece);
+    }
+
+    fn spoilt(&mut self, piece: PieceIndex, digests: &[u64]) {
+        let senders = self
+            .picker
+            .active(piece)
+            .map(crate::picker::Active::senders)
+            .unwrap_or_default();
+        self.wasted += u64::from(self.layout.piece_size(piece));
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let addrs = senders
+            .iter()
+            .map(|key| self.addresses.get(key).copied().unwrap_or(unknown))
+            .collect();
+        let guilty = self.verify.failed(piece, addrs, digests.to_vec());
+        self.ban(&guilty);
+        self.evict(piece);
+    }
+
+    fn ban(&mut self, guilty: &[SocketAddr]) {
+        for addr in guilty.iter().filter(|addr| !addr.ip().is_unspecified()) {
+            if !self.connect.ban(addr.ip()) {
+                continue;
+            }
+            self.push(Output::Ban {
+                ip: addr.ip(),
+                reason: "sent a block that spoiled a piece",
+            });
+            let banned: Vec<PeerKey> = self
+                .peers
+                .values()
+                .filter(|peer| peer.addr.ip() == addr.ip())
+                .map(|peer| peer.key)
+                .collect();
+            for key in banned {
+                self.disconnect(key, DisconnectReason::Corrupt);
+            }
+        }
+    }
+
+    /// Gives a piece's bytes back; requests for its blocks are cancelled.
+    pub(super) fn evict(&mut self, piece: PieceIndex) {
+        let owed: Vec<_> = self
+            .peers
+            .values()
+            .flat_map(|peer| peer.asked().map(|asked| (peer.key, asked.block)))
+            .filter(|(_, block)| block.piece == piece)
+            .collect();
+        for (key, block) in owed {
+            self.cancel(key, block);
+        }
+        self.picker.drop_piece(piece);
+        self.held.release(&self.layout, piece);
+        self.push(Output::Evict { piece });
+    }
+
+    pub(super) fn lease(&mut self, bytes: u64) {
+        self.held.set_lease(bytes);
+        self.shrink_to_lease();
+    }
+
+    /// Evicts what is over the lease and not about to be read.
+    pub(super) fn shrink_to_lease(&mut self) {
+        if self.held.bytes() <= self.held.lease() {
+            return;
+        }
+        self.share_windows();
+        for piece in self.held.victims(&self.layout, 0, &self.demand.protected()) {
+            self.evict(piece);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The peer side: connections, choking, what they have, what they refuse.
+
+use std::net::SocketAddr;
+
+use gostorm_wire::{BlockSpan, Message, PieceIndex};
+
+use super::Swarm;
+use crate::bits::Bits;
+use crate::connect::{KnownPeer, Source};
+use crate::estimate::Estimate;
+use crate::event::{DisconnectReason, Output, PeerKey};
+use crate::layout::BlockRef;
+use crate::peer::Peer;
+
+/// Addresses of this session that blame can still reach.
+const ADDRESSES_MAX: usize = 4_096;
+/// Pieces a choking peer may name as served nevertheless (BEP 6 suggests 10).
+const ALLOWED_FAST_MAX: usize = 32;
+
+impl Swarm {
+    pub(super) fn remember(&mut self, known: &[KnownPeer]) {
+        for peer in known {
+            self.connect.add(Source::KnownGood, [peer.addr], peer.rate);
+        }
+    }
+
+    pub(super) fn connected(
+        &mut self,
+        key: PeerKey,
+        addr: SocketAddr,
+        incoming: bool,
+        fast: bool,
+        rtt_us: Option<u64>,
+    ) {
+        let refused = if self.connect.is_banned(addr.ip()) {
+            Some(DisconnectReason::Banned)
+        } else if self.asleep {
+            Some(DisconnectReason::Sleep)
+        } else if self.peers.len() >= self.config.connections_max {
+            Some(DisconnectReason::Full)
+        } else if self.peers.values().any(|peer| peer.addr == addr) {
+            Some(DisconnectReason::Duplicate)
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            if !incoming {
+                self.connect.failed(self.now, addr);
+            }
+            return self.push(Output::Disconnect { peer: key, reason });
+        }
+        if !incoming {
+            self.connect.connected(addr);
+        }
+        let estimate = Estimate::new(rtt_us, self.connect.known_rate(addr));
+        let mut peer = Peer::new(
+            key,
+            addr,
+            fast,
+            self.layout.piece_count(),
+            estimate,
+            self.now,
+        );
+        // Interest is declared before the bitfield comes: that saves a round trip to the unchoke.
+        peer.we_interested = self.demand.has_readers();
+        if peer.we_interested {
+            self.push(Output::Send {
+                peer: key,
+                message: Message::Interested,
+            });
+        }
+        self.peers.insert(key, peer);
+        self.addresses.insert(key, addr);
+        if self.addresses.len() > ADDRESSES_MAX {
+            self.addresses.pop_first();
+        }
+    }
+
+    pub(super) fn closed(&mut self, key: PeerKey) {
+        let Some(mut peer) = self.peers.remove(&key) else {
+            return;
+        };
+        for block in peer.withdraw_all() {
+            self.picker.release(block, key);
+        }
+        self.connect
+            .closed(self.now, peer.addr, peer.good_bytes > 0);
+    }
+
+    pub(super) fn disconnect(&mut self, key: PeerKey, reason: DisconnectReason) {
+        self.closed(key);
+        self.push(Output::Disconnect { peer: key, reason });
+    }
+
+    pub(super) fn request_queue(&mut self, key: PeerKey, depth: u32) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.set_request_queue(depth);
+        }
+    }
+
+    pub(super) fn message(&mut self, key: PeerKey, message: Message) {
+        if !self.peers.contains_key(&key) {
+            return;
+        }
+        match message {
+            Message::Choke => self.choked(key),
+            Message::Unchoke => self.with_peer(key, |peer| peer.peer_chokes = false),
+            Message::Interested => self.with_peer(key, |peer| peer.peer_interested = true),
+            Message::NotInterested => self.with_peer(key, |peer| peer.peer_interested = false),
+            Message::Have(piece) => self.has(key, piece),
+            Message::Bitfield(payload) => self.bitfield(key, &payload),
+            Message::HaveAll => self.with_peer(key, |peer| peer.have = Bits::all(peer.have.len())),
+            Message::HaveNone => {
+                self.with_peer(key, |peer| peer.have = Bits::none(peer.have.len()))
+            }
+            Message::AllowedFast(piece) => self.with_peer(key, |peer| {
+                if peer.allowed_fast.len() < ALLOWED_FAST_MAX && !peer.allowed_fast.contains(&piece)
+                {
+                    peer.allowed_fast.push(piece);
+                }
+            }),
+            Message::Reject(span) => self.rejected(key, span),
+            Message::Request(span) => self.refuse(key, span),
+            Message::KeepAlive
+            | Message::Cancel(_)
+            | Message::Port(_)
+            | Message::Suggest(_)
+            | Message::Extended { .. }
+            | Message::Unknown { .. } => {}
+        }
+    }
+
+    fn with_peer(&mut self, key: PeerKey, change: impl FnOnce(&mut Peer)) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            change(peer);
+        }
+    }
+
+    /// Its requests are void: they are given to others in the next turn.
+    fn choked(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key) else {
+            return;
+        };
+        peer.peer_chokes = true;
+        for block in peer.withdraw_all() {
+            self.picker.release(block, key);
+        }
+    }
+
+    fn has(&mut self, key: PeerKey, piece: PieceIndex) {
+        if piece.0 >= self.layout.piece_count() {
+            return self.disconnect(
+                key,
+                DisconnectReason::Protocol("a have beyond the last piece"),
+            );
+        }
+        self.with_peer(key, |peer| {
+            peer.have.insert(piece);
+        });
+    }
+
+    fn bitfield(&mut self, key: PeerKey, payload: &[u8]) {
+        match Bits::from_wire(self.layout.piece_count(), payload) {
+            Some(have) => self.with_peer(key, |peer| peer.have = have),
+            None => self.disconnect(
+                key,
+                DisconnectReason::Protocol("a bitfield of the wrong length"),
+            ),
+        }
+    }
+
+    /// It will not send this block (BEP 6). A peer that rejects what it has is not asked again for
+    /// the piece, or the same request would go back and forth.
+    fn rejected(&mut self, key: PeerKey, span: BlockSpan) {
+        let Some(block) = self.layout.block_of(span) else {
+            return self.disconnect(key, DisconnectReason::Protocol("a reject of no block"));
+        };
+        let Some(peer) = self.peers.get_mut(&key) else {
+            return;
+        };
+        if peer.withdraw(block) {
+            peer.allowed_fast.retain(|piece| *piece != block.piece);
+            if !peer.peer_chokes {
+                peer.have.remove(block.piece);
+            }
+            self.picker.release(block, key);
+        }
+    }
+
+    /// Nothing is uploaded yet: every peer stays choked, and with the fast extension hears so.
+    fn refuse(&mut self, key: PeerKey, span: BlockSpan) {
+        if self.peers.get(&key).is_some_and(|peer| peer.fast) {
+            self.push(Output::Send {
+                peer: key,
+                message: Message::Reject(span),
+            });
+        }
+    }
+
+    /// Takes back the requests of peers that were silent for too long.
+    pub(super) fn snub_silent_peers(&mut self) {
+        let now = self.now;
+        let silent: Vec<PeerKey> = self
+            .peers
+            .values()
+            .filter(|peer| peer.snub_at() <= now)
+            .map(|peer| peer.key)
+            .collect();
+        for key in silent {
+            let Some(peer) = self.peers.get_mut(&key) else {
+                continue;
+            };
+            let blocks: Vec<BlockRef> = peer.snub(now);
+            for block in blocks {
+                self.picker.release(block, key);
+                let message = Message::Cancel(self.layout.span(block));
+                self.push(Output::Send { peer: key, message });
+            }
+        }
+    }
+}

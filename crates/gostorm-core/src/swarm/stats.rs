@@ -1,0 +1,133 @@
+//! What can be seen from outside, without touching anything.
+
+use std::net::SocketAddr;
+
+use super::Swarm;
+use crate::connect::KnownPeer;
+
+/// Counters of one swarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connected peers.
+    pub peers: usize,
+    /// Connected peers that have every piece.
+    pub seeds: usize,
+    /// Addresses known.
+    pub candidates: usize,
+    /// Dials under way.
+    pub dialing: usize,
+    /// Open readers.
+    pub readers: usize,
+    /// Reads that wait.
+    pub waiting_reads: usize,
+    /// Bytes of pieces held.
+    pub held_bytes: u64,
+    /// Bytes that may be held.
+    pub lease_bytes: u64,
+    /// Blocks asked for and not here.
+    pub outstanding_blocks: u64,
+    /// Payload bytes received.
+    pub downloaded_bytes: u64,
+    /// Payload bytes that were of no use: twice, unasked, spoilt.
+    pub wasted_bytes: u64,
+    /// Pieces that failed their hash.
+    pub hash_failures: u64,
+}
+
+/// One peer as it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PeerStats {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Bytes per second it is believed to deliver.
+    pub rate: f64,
+    /// Round trip, microseconds.
+    pub rtt_us: u64,
+    /// Blocks it owes.
+    pub outstanding: u32,
+    /// Depth of its pipeline, blocks.
+    pub depth: u32,
+    /// It chokes us.
+    pub choked: bool,
+    /// It owed blocks and was silent.
+    pub snubbed: bool,
+    /// Bytes of verified pieces it sent.
+    pub good_bytes: u64,
+    /// Bytes it sent for nothing.
+    pub wasted_bytes: u64,
+}
+
+impl Swarm {
+    /// The counters now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            peers: self.peers.len(),
+            seeds: self
+                .peers
+                .values()
+                .filter(|peer| peer.have.is_full())
+                .count(),
+            candidates: self.connect.len(),
+            dialing: self.connect.dialing(),
+            readers: self.demand.reader_count(),
+            waiting_reads: self.demand.waiting().len(),
+            held_bytes: self.held.bytes(),
+            lease_bytes: self.held.lease(),
+            outstanding_blocks: self
+                .peers
+                .values()
+                .map(|peer| u64::from(peer.outstanding()))
+                .sum(),
+            downloaded_bytes: self.downloaded,
+            wasted_bytes: self.wasted,
+            hash_failures: self.verify.failures(),
+        }
+    }
+
+    /// The connected peers now.
+    pub fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
+        self.peers.values().map(|peer| PeerStats {
+            addr: peer.addr,
+            rate: peer.estimate.rate(),
+            rtt_us: u64::try_from(peer.estimate.rtt().as_micros()).unwrap_or(u64::MAX),
+            outstanding: peer.outstanding(),
+            depth: peer.depth(),
+            choked: peer.peer_chokes,
+            snubbed: peer.snubbed,
+            good_bytes: peer.good_bytes,
+            wasted_bytes: peer.wasted_bytes,
+        })
+    }
+
+    /// The peers that are worth remembering for the next session: they sent verified data.
+    #[must_use]
+    pub fn known_good(&self) -> Vec<KnownPeer> {
+        let good = self
+            .peers
+            .values()
+            .filter(|peer| peer.good_bytes > 0 && !peer.snubbed);
+        good.map(|peer| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a float cast saturates, and a rate is not negative"
+            )]
+            let rate = peer.estimate.rate() as u64;
+            let rtt_us = u64::try_from(peer.estimate.rtt().as_micros()).unwrap_or(u64::MAX);
+            KnownPeer {
+                addr: peer.addr,
+                rate,
+                rtt_us,
+                trusted: true,
+            }
+        })
+        .collect()
+    }
+
+    /// True while somebody has a file open.
+    #[must_use]
+    pub const fn has_readers(&self) -> bool {
+        self.demand.has_readers()
+    }
+}

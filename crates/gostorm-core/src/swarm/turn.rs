@@ -1,0 +1,312 @@
+//! The end of a batch: late reads fail, silent peers are snubbed, unwanted requests are taken back,
+//! then the wanted blocks are given out, addresses dialled and trackers asked.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use gostorm_wire::{AnnounceEvent, Message, PieceIndex};
+
+use super::Swarm;
+use crate::announce::{Announce, AnnouncePlan};
+use crate::event::{Output, PeerKey};
+use crate::held::Held;
+use crate::layout::Layout;
+use crate::peer::Peer;
+use crate::picker::Picker;
+use crate::schedule::{self, Room};
+use crate::time::Time;
+use crate::verify::Verify;
+
+/// How often windows are shared out anew while readers only move on.
+const SHARE_EVERY: Duration = Duration::from_millis(100);
+/// The share of the lease that may lie ahead of the readers; the rest stays behind them.
+const AHEAD_PERCENT: u64 = 85;
+
+/// What the scheduler may do to the memory, with the pieces it gave back on the way.
+struct Memory<'a> {
+    layout: &'a Layout,
+    held: &'a mut Held,
+    verify: &'a Verify,
+    protected: Vec<Range<u64>>,
+    evicted: Vec<PieceIndex>,
+    started: Vec<(PieceIndex, bool)>,
+}
+
+impl Room for Memory<'_> {
+    fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool {
+        let len = u64::from(self.layout.piece_size(piece));
+        if !self.held.fits(len) {
+            // No victim owes blocks: what nobody wants was withdrawn earlier in this turn.
+            for victim in self.held.victims(self.layout, len, &self.protected) {
+                picker.drop_piece(victim);
+                self.held.release(self.layout, victim);
+                self.evicted.push(victim);
+            }
+            if !self.held.fits(len) {
+                return false;
+            }
+        }
+        self.held.reserve(self.layout, piece);
+        picker.activate(self.layout, piece);
+        self.started.push((piece, self.verify.is_suspect(piece)));
+        true
+    }
+
+    fn only(
+        &mut self,
+        picker: &mut Picker,
+        piece: PieceIndex,
+        servers: &[&Peer],
+    ) -> Option<PeerKey> {
+        if !self.verify.is_suspect(piece) {
+            return None;
+        }
+        let active = picker.active_mut(piece)?;
+        let chosen = active
+            .only
+            .filter(|only| servers.iter().any(|peer| peer.key == *only));
+        // The most trusted peer that had no part in the failure; if all had, the most trusted.
+        let best = || {
+            servers.iter().max_by_key(|peer| {
+                (
+                    !peer.snubbed,
+                    !self.verify.is_suspected(piece, peer.addr),
+                    peer.good_bytes,
+                    peer.key,
+                )
+            })
+        };
+        active.only = chosen.or_else(|| best().map(|peer| peer.key));
+        active.only
+    }
+}
+
+impl Swarm {
+    pub(super) fn turn(&mut self) {
+        if self.asleep {
+            return;
+        }
+        self.fail_late_reads();
+        self.snub_silent_peers();
+        if self.demand_moved || self.now - self.last_share >= SHARE_EVERY {
+            self.share_windows();
+            self.withdraw_unwanted();
+            self.shrink_to_lease();
+            self.demand_moved = false;
+        }
+        self.tell_arbiter();
+        self.declare_interest();
+        self.give_out();
+        self.dial();
+        self.ask_trackers();
+        self.tell_arbiter();
+    }
+
+    pub(super) fn share_windows(&mut self) {
+        // A window begins and ends inside pieces, which costs up to one more than its bytes.
+        let ahead = (self.held.lease() / 100 * AHEAD_PERCENT)
+            .saturating_sub(u64::from(self.layout.piece_len()));
+        self.demand
+            .share_windows(self.now, ahead, self.layout.piece_len());
+        self.last_share = self.now;
+    }
+
+    /// Cancels the requests that no window and no read needs any more.
+    fn withdraw_unwanted(&mut self) {
+        let wanted = self.demand.asked_for(self.now, &self.layout);
+        let unwanted = |piece: PieceIndex| !wanted.iter().any(|pieces| pieces.contains(&piece.0));
+        let owed = self
+            .peers
+            .values()
+            .flat_map(|peer| peer.asked().map(|asked| (peer.key, asked.block)));
+        let owed: Vec<_> = owed.filter(|(_, block)| unwanted(block.piece)).collect();
+        for (key, block) in owed {
+            self.cancel(key, block);
+            self.picker.release(block, key);
+        }
+        let untouched: Vec<PieceIndex> = self
+            .picker
+            .actives()
+            .filter(|(piece, active)| active.is_untouched() && unwanted(*piece))
+            .map(|(piece, _)| piece)
+            .collect();
+        for piece in untouched {
+            self.evict(piece);
+        }
+    }
+
+    /// Says what the readers could use, with room for what stays behind them.
+    fn tell_arbiter(&mut self) {
+        let ahead = self.demand.bytes_wanted(self.now, self.layout.piece_len());
+        let want = (ahead.saturating_mul(100) / AHEAD_PERCENT).min(
+            self.layout
+                .total_len()
+                .next_multiple_of(u64::from(self.layout.piece_len())),
+        );
+        let held = self.held.bytes();
+        // Small moves are not worth a message, but for bytes given back that others may wait for.
+        let step = u64::from(self.layout.piece_len());
+        if want.abs_diff(self.told.0) >= step
+            || (want == 0) != (self.told.0 == 0)
+            || held != self.told.1
+        {
+            self.told = (want, held);
+            self.push(Output::Lease { want, held });
+        }
+    }
+
+    fn declare_interest(&mut self) {
+        if !self.demand.has_readers() {
+            return;
+        }
+        let asking: Vec<PeerKey> = self
+            .peers
+            .values_mut()
+            .filter(|peer| !peer.we_interested)
+            .map(|peer| {
+                peer.we_interested = true;
+                peer.key
+            })
+            .collect();
+        for peer in asking {
+            self.push(Output::Send {
+                peer,
+                message: Message::Interested,
+            });
+        }
+    }
+
+    fn give_out(&mut self) {
+        if !self.demand.has_readers() {
+            return;
+        }
+        let protected = self.demand.protected();
+        let mut memory = Memory {
+            layout: &self.layout,
+            held: &mut self.held,
+            verify: &self.verify,
+            protected,
+            evicted: Vec::new(),
+            started: Vec::new(),
+        };
+        let peers: Vec<&Peer> = self.peers.values().collect();
+        let mut wanted = self.demand.wanted(self.now, &self.layout);
+        let given = schedule::assign(self.now, &peers, &mut self.picker, &mut wanted, &mut memory);
+        let Memory {
+            evicted, started, ..
+        } = memory;
+        // Bytes are given back before others are taken, so that the driver's pool never overflows.
+        for piece in evicted {
+            self.push(Output::Evict { piece });
+        }
+        for (piece, want_digests) in started {
+            self.push(Output::Reserve {
+                piece,
+                want_digests,
+            });
+        }
+        for schedule::Assignment { peer: key, block } in given {
+            let span = self.layout.span(block);
+            if let Some(peer) = self.peers.get_mut(&key) {
+                peer.ask(self.now, block);
+            }
+            self.push(Output::Send {
+                peer: key,
+                message: Message::Request(span),
+            });
+        }
+    }
+
+    fn dial(&mut self) {
+        if !self.demand.has_readers() {
+            return;
+        }
+        let places = self.places();
+        let addrs: Vec<SocketAddr> = self.connect.dial(self.now, places);
+        for addr in addrs {
+            self.push(Output::Dial { addr });
+        }
+    }
+
+    /// Dials that may be started: more than there are places, for many will not answer.
+    fn places(&self) -> usize {
+        let free = self.config.connections_max.saturating_sub(self.peers.len());
+        if free == 0 {
+            0
+        } else {
+            (free * 2).saturating_sub(self.connect.dialing())
+        }
+    }
+
+    fn short_of_peers(&self) -> bool {
+        self.demand.has_readers() && self.peers.len() < self.config.connections_max / 2
+    }
+
+    fn ask_trackers(&mut self) {
+        let short = self.short_of_peers();
+        for (tracker, event) in self.announce.due(self.now, short) {
+            self.push_announce(tracker, event);
+        }
+    }
+
+    pub(super) fn push_announce(&mut self, tracker: usize, event: AnnounceEvent) {
+        let left =
+            (self.layout.total_len() - self.held.bytes().min(self.layout.total_len())).max(1);
+        let num_want = if event == AnnounceEvent::Stopped {
+            0
+        } else {
+            Announce::num_want()
+        };
+        self.push(Output::Announce(AnnouncePlan {
+            tracker,
+            event,
+            num_want,
+            downloaded: self.downloaded,
+            uploaded: 0,
+            left,
+        }));
+    }
+
+    /// When [`Input::Turn`](crate::Input::Turn) is due if nothing else happens.
+    #[must_use]
+    pub fn wake_at(&self) -> Time {
+        if self.asleep {
+            return Time::NEVER;
+        }
+        let snub = self
+            .peers
+            .values()
+            .map(Peer::snub_at)
+            .min()
+            .unwrap_or(Time::NEVER);
+        let dial = if self.demand.has_readers() && self.places() > 0 {
+            self.connect.next_dial()
+        } else {
+            Time::NEVER
+        };
+        let share = if self.demand_moved {
+            self.now + SHARE_EVERY
+        } else {
+            Time::NEVER
+        };
+        let announce = self.announce.next(self.short_of_peers());
+        // A window can close with time alone (a paused player), so look now and then.
+        let idle = if self.demand.has_readers() {
+            self.now + Duration::from_secs(5)
+        } else {
+            Time::NEVER
+        };
+        [
+            self.demand.next_deadline(),
+            snub,
+            dial,
+            share,
+            announce,
+            idle,
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(Time::NEVER)
+    }
+}
