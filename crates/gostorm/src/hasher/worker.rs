@@ -1,0 +1,133 @@
+//! What one hash thread does: it takes jobs in order and keeps a SHA-1 state for each unfinished piece.
+//!
+//! Started by [`super::Hasher`]; ends when that is dropped. The states hold weak references only, so that a piece
+//! that was evicted half-way frees its memory at once; such states are swept when their number has doubled.
+
+use std::sync::{Arc, Weak};
+
+use crossbeam_channel::Receiver;
+use gostorm_wire::{Sha1, sha1};
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{HashKey, HashResult};
+use crate::cache::PieceBuf;
+
+/// Below this number of states a sweep is not worth its while.
+const SWEEP_MIN: usize = 64;
+
+/// What a thread is asked to do.
+pub(super) enum Job {
+    /// Hash on, and send the verdict after the last block.
+    Advance {
+        key: HashKey,
+        buffer: Arc<PieceBuf>,
+        expected: [u8; 20],
+        want_digests: bool,
+        done: UnboundedSender<HashResult>,
+    },
+    /// Drop the state.
+    Forget { key: HashKey },
+}
+
+/// How far the hashing of one buffer is.
+struct Progress {
+    buffer: Weak<PieceBuf>,
+    /// Blocks before this one are in `state`.
+    next: usize,
+    /// `None` after the verdict.
+    state: Option<Sha1>,
+}
+
+/// The states of one thread.
+pub(super) struct Worker {
+    pieces: FxHashMap<HashKey, Progress>,
+    sweep_at: usize,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            pieces: FxHashMap::default(),
+            sweep_at: SWEEP_MIN,
+        }
+    }
+}
+
+impl Worker {
+    /// Works until the queue is closed.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        for job in jobs {
+            match job {
+                Job::Advance {
+                    key,
+                    buffer,
+                    expected,
+                    want_digests,
+                    done,
+                } => {
+                    let Some(hash) = self.advance(key, &buffer) else {
+                        continue;
+                    };
+                    let ok = hash == expected;
+                    if ok {
+                        buffer.mark_verified();
+                    }
+                    let digests = if ok && !want_digests {
+                        Vec::new()
+                    } else {
+                        digests(&buffer)
+                    };
+                    let result = HashResult {
+                        piece: key.1,
+                        buffer,
+                        ok,
+                        digests,
+                    };
+                    if done.send(result).is_err() {
+                        tracing::trace!("a verdict came after its torrent had gone");
+                    }
+                }
+                Job::Forget { key } => {
+                    self.pieces.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Hashes the blocks that follow on; the piece's hash when that was the last one.
+    fn advance(&mut self, key: HashKey, buffer: &Arc<PieceBuf>) -> Option<[u8; 20]> {
+        if self.pieces.len() >= self.sweep_at {
+            self.pieces
+                .retain(|_, progress| progress.buffer.strong_count() > 0);
+            self.sweep_at = (2 * self.pieces.len()).max(SWEEP_MIN);
+        }
+        let fresh = || Progress {
+            buffer: Arc::downgrade(buffer),
+            next: 0,
+            state: Some(Sha1::new()),
+        };
+        let progress = self.pieces.entry(key).or_insert_with(fresh);
+        // The piece was evicted and is being fetched anew, into another buffer.
+        if !std::ptr::eq(progress.buffer.as_ptr(), Arc::as_ptr(buffer)) {
+            *progress = fresh();
+        }
+        let state = progress.state.as_mut()?;
+        while let Some(block) = buffer.block(progress.next) {
+            state.update(block);
+            progress.next += 1;
+        }
+        if progress.next < buffer.slots() as usize {
+            return None;
+        }
+        progress.state.take().map(Sha1::finish)
+    }
+}
+
+fn digests(buffer: &PieceBuf) -> Vec<u64> {
+    (0..buffer.slots() as usize)
+        .filter_map(|slot| buffer.block(slot))
+        .filter_map(|block| sha1(block).first_chunk().copied())
+        .map(u64::from_be_bytes)
+        .collect()
+}
