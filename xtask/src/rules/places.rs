@@ -1,8 +1,9 @@
-//! What may stand in one place only: error numbers, and HTTP statuses.
+//! What may stand in one place only: the error numbers and the HTTP statuses that we answer.
 //!
 //! Errno constants are written in `gostream-fs/src/errno.rs` and HTTP status constants in
-//! `gostream-http/src/error.rs`, so that both tables can be read in full. Tests may compare with
-//! either. A constant is recognised by its path: `Errno::EIO`, `libc::EIO`, `StatusCode::OK`.
+//! `gostream-http/src/error.rs`, so that both tables can be read in full. A constant is recognised
+//! by its path: `Errno::EIO`, `libc::EIO`, `StatusCode::OK`. What others answer us is compared
+//! where it arrives: tests, files that make system calls by rustix, and HTTP clients by reqwest.
 
 use syn::visit::{self, Visit};
 
@@ -17,6 +18,8 @@ pub(crate) fn check(files: &[SourceFile]) -> Vec<Finding> {
     for file in files.iter().filter(|file| !file.is_test) {
         let mut constants = Constants {
             path: &file.path,
+            makes_system_calls: file.text.contains("rustix::"),
+            is_http_client: file.text.contains("reqwest::"),
             findings: &mut findings,
         };
         constants.visit_file(&file.syntax);
@@ -26,6 +29,8 @@ pub(crate) fn check(files: &[SourceFile]) -> Vec<Finding> {
 
 struct Constants<'a> {
     path: &'a str,
+    makes_system_calls: bool,
+    is_http_client: bool,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -51,9 +56,9 @@ impl<'ast> Visit<'ast> for Constants<'_> {
             && is_constant(name)
         {
             let (rule, place) = match from.as_str() {
-                "Errno" => ("errno-place", ERRNO_PLACE),
+                "Errno" if !self.makes_system_calls => ("errno-place", ERRNO_PLACE),
                 "libc" if name.starts_with('E') => ("errno-place", ERRNO_PLACE),
-                "StatusCode" => ("status-place", STATUS_PLACE),
+                "StatusCode" if !self.is_http_client => ("status-place", STATUS_PLACE),
                 _ => ("", self.path),
             };
             if self.path != place {
@@ -91,6 +96,14 @@ mod tests {
         let found = rules_of("crates/gostream-http/src/router.rs", text);
         assert_eq!(found, ["status-place"]);
         assert_eq!(rules_of(STATUS_PLACE, text), [""; 0]);
+    }
+
+    #[test]
+    fn what_others_answered_is_compared_anywhere() {
+        let text = "use rustix::io::Errno; fn f(e: Errno) -> bool { e == Errno::PERM }";
+        assert_eq!(rules_of("crates/gostream-fs/src/mount.rs", text), [""; 0]);
+        let text = "fn f(s: reqwest::StatusCode) -> bool { s == reqwest::StatusCode::OK }";
+        assert_eq!(rules_of("crates/gostorm/src/tracker.rs", text), [""; 0]);
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub(crate) fn check(files: &[SourceFile]) -> Vec<Finding> {
         if !file.is_test {
             lengths.push(lines);
         }
-        if !file.text.trim_start().starts_with("//!") && !file.text.starts_with("#![no_main]") {
+        let inner = file.syntax.attrs.iter();
+        if !inner
+            .into_iter()
+            .any(|attribute| attribute.path().is_ident("doc"))
+        {
             let text = "the module does not open with `//!` lines that say what it is".to_owned();
             findings.push(Finding::of_file("module-docs", &file.path, text));
         }

@@ -4,31 +4,28 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::process::Process;
-use super::wait;
-
 /// What a command printed, and how it ended.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// The exit code; None if a signal ended it.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl Finished {
     /// The output, of a command that must have succeeded.
     #[track_caller]
-    pub fn success(self) -> String {
+    pub(crate) fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.err);
         self.out
     }
 
     /// Asserts exit code 2 and a message that has all of `words`, and no panic.
     #[track_caller]
-    pub fn refused(&self, words: &[&str]) {
+    pub(crate) fn refused(&self, words: &[&str]) {
         assert_eq!(self.code, Some(2), "{self:?}");
         assert!(!self.err.contains("panicked"), "{self:?}");
         for word in words {
@@ -38,7 +35,7 @@ impl Finished {
 }
 
 /// The built binary.
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gostream"));
     // The user's own settings must not leak into a test.
     for name in ["MKV_PROXY_CONFIG_PATH", "STATE_DIRECTORY", "RUST_LOG"] {
@@ -48,7 +45,12 @@ pub fn binary() -> Command {
 }
 
 /// Runs `gostream` with a data directory and arguments until it ends.
-pub fn run(data_dir: &Path, config: Option<&Path>, arguments: &[&str], limit: Duration) -> Finished {
+pub(crate) fn run(
+    data_dir: &Path,
+    config: Option<&Path>,
+    arguments: &[&str],
+    limit: Duration,
+) -> Finished {
     let mut command = binary();
     if let Some(config) = config {
         command.arg("--config").arg(config);
@@ -58,7 +60,7 @@ pub fn run(data_dir: &Path, config: Option<&Path>, arguments: &[&str], limit: Du
 }
 
 /// Runs any command until it ends.
-pub fn finish(command: &mut Command, limit: Duration) -> Finished {
+pub(crate) fn finish(command: &mut Command, limit: Duration) -> Finished {
     let name = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::null())
@@ -99,18 +101,15 @@ fn drain(mut stream: impl std::io::Read + Send + 'static) -> std::thread::JoinHa
 }
 
 /// What ffprobe says about the streams of a file, as JSON.
-pub fn ffprobe(path: &Path) -> serde_json::Value {
+pub(crate) fn ffprobe(path: &Path) -> serde_json::Value {
     let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-show_entries", "format=duration:stream=codec_name"]);
+    command.args([
+        "-v",
+        "error",
+        "-show_entries",
+        "format=duration:stream=codec_name",
+    ]);
     command.args(["-of", "json"]).arg(path);
     let text = finish(&mut command, Duration::from_secs(60)).success();
     serde_json::from_str(&text).unwrap()
-}
-
-/// Waits until `gostream` prints a given word for `ls`.
-pub fn until_listed(data_dir: &Path, config: &Path, word: &str) {
-    wait::until(word, Duration::from_secs(10), || {
-        let listed = run(data_dir, Some(config), &["ls"], Duration::from_secs(10));
-        listed.out.contains(word).then_some(())
-    });
 }

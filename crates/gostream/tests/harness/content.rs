@@ -8,7 +8,7 @@ use std::path::Path;
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// The SHA-256 of a whole file, read in one go from start to end.
-pub fn sha256(path: &Path) -> String {
+pub(crate) fn sha256(path: &Path) -> String {
     let mut file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut context = Context::new(&SHA256);
     let mut buffer = vec![0; 1 << 20];
@@ -28,7 +28,7 @@ pub fn sha256(path: &Path) -> String {
 }
 
 /// Asserts that both files have the same bytes in `[offset, offset + length)`.
-pub fn assert_same(original: &File, shown: &File, offset: u64, length: usize) {
+pub(crate) fn assert_same(original: &File, shown: &File, offset: u64, length: usize) {
     let mut expected = vec![0; length];
     original.read_exact_at(&mut expected, offset).unwrap();
     let mut found = vec![0; length];
@@ -41,11 +41,11 @@ pub fn assert_same(original: &File, shown: &File, offset: u64, length: usize) {
 }
 
 /// A small reproducible source of numbers (SplitMix64), so that a failure can be repeated.
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub u64);
 
 impl Numbers {
     /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

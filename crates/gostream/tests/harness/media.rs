@@ -11,10 +11,12 @@ use std::process::Command;
 use super::content::Numbers;
 
 /// Bytes in a MiB.
-pub const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
+/// The same, as a length in memory.
+pub(crate) const MIB_LEN: usize = 1 << 20;
 
 /// A Matroska film of more than 300 MB: Motion JPEG of a noisy test picture, PCM sound.
-pub fn film() -> PathBuf {
+pub(crate) fn film() -> PathBuf {
     let path = ffmpeg_film("Loopback Film (2026).mkv", 22);
     let length = fs::metadata(&path).unwrap().len();
     assert!(length >= 300_000_000, "the film has only {length} bytes");
@@ -22,15 +24,15 @@ pub fn film() -> PathBuf {
 }
 
 /// A second film, of a few seconds.
-pub fn short_film() -> PathBuf {
+pub(crate) fn short_film() -> PathBuf {
     ffmpeg_film("Short Film (2026).mkv", 2)
 }
 
 /// A file of `mib` MiB that only has the name of a film. No two MiB of it are equal.
-pub fn bytes(mib: u64) -> PathBuf {
+pub(crate) fn bytes(mib: u64) -> PathBuf {
     made_once(&format!("Bytes {mib} MiB (2026).mkv"), |part| {
         let mut numbers = Numbers(mib);
-        let mut block = vec![0; MIB as usize];
+        let mut block = vec![0; MIB_LEN];
         for word in block.chunks_exact_mut(8) {
             word.copy_from_slice(&numbers.below(u64::MAX).to_le_bytes());
         }

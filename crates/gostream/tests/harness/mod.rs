@@ -4,26 +4,26 @@
 //! process id. Waiting is always `wait::until`: a condition and a deadline. A tool that is missing
 //! fails the test with the command that installs it.
 
-pub mod cli;
-pub mod content;
-pub mod media;
-pub mod process;
-pub mod server;
-pub mod swarm;
-pub mod tracker;
-pub mod wait;
+pub(crate) mod cli;
+pub(crate) mod content;
+pub(crate) mod media;
+pub(crate) mod process;
+pub(crate) mod server;
+pub(crate) mod swarm;
+pub(crate) mod tracker;
+pub(crate) mod wait;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// The root of the workspace.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.join("../..").canonicalize().unwrap()
 }
 
 /// The Python that has the packages of the test tools.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let python = workspace().join(".venv/bin/python");
     assert!(
         python.exists(),
@@ -34,14 +34,14 @@ pub fn python() -> PathBuf {
 }
 
 /// A script of `tests/tools`.
-pub fn tool(name: &str) -> PathBuf {
+pub(crate) fn tool(name: &str) -> PathBuf {
     let path = workspace().join("tests/tools").join(name);
     assert!(path.exists(), "{} is missing", path.display());
     path
 }
 
 /// A TCP port of 127.0.0.1 that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

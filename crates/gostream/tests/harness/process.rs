@@ -14,7 +14,7 @@ use super::wait;
 const KEPT_LINES: usize = 200;
 
 /// A running child.
-pub struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     input: Option<ChildStdin>,
@@ -24,7 +24,7 @@ pub struct Process {
 
 impl Process {
     /// Starts `command`; `name` stands in messages.
-    pub fn start(name: &str, command: &mut Command) -> Self {
+    pub(crate) fn start(name: &str, command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -57,16 +57,20 @@ impl Process {
     }
 
     /// The process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The next line of the standard output.
-    pub fn line(&self, limit: Duration) -> String {
+    pub(crate) fn line(&self, limit: Duration) -> String {
         match self.lines.recv_timeout(limit) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => {
-                panic!("{} said nothing for {limit:?}\n{}", self.name, self.errors())
+                panic!(
+                    "{} said nothing for {limit:?}\n{}",
+                    self.name,
+                    self.errors()
+                )
             }
             Err(RecvTimeoutError::Disconnected) => {
                 panic!("{} ended\n{}", self.name, self.errors())
@@ -75,28 +79,28 @@ impl Process {
     }
 
     /// Writes a line to the standard input.
-    pub fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         let input = self.input.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();
         input.flush().unwrap();
     }
 
     /// The last lines of the standard error.
-    pub fn errors(&self) -> String {
+    pub(crate) fn errors(&self) -> String {
         let kept = self.errors.lock().unwrap();
         let lines: Vec<&str> = kept.iter().map(String::as_str).collect();
         lines.join("\n")
     }
 
     /// Sends SIGKILL and waits for the end.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // Fails only if it has ended already.
         let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 
     /// Sends SIGTERM; returns the exit status, or None if it still runs after `limit`.
-    pub fn terminate(&mut self, limit: Duration) -> Option<ExitStatus> {
+    pub(crate) fn terminate(&mut self, limit: Duration) -> Option<ExitStatus> {
         if let Some(status) = self.child.try_wait().unwrap() {
             return Some(status);
         }
@@ -113,12 +117,12 @@ impl Process {
     }
 
     /// True once the process has ended.
-    pub fn ended(&mut self) -> bool {
+    pub(crate) fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for the end.
-    pub fn wait_end(&mut self, limit: Duration) {
+    pub(crate) fn wait_end(&mut self, limit: Duration) {
         let what = format!("the end of {}", self.name);
         wait::until(&what, limit, || self.ended().then_some(()));
     }

@@ -18,17 +18,17 @@ const LIMIT: Duration = Duration::from_secs(30);
 const ADD_LIMIT: Duration = Duration::from_secs(90);
 
 /// The directories and the settings of a server, which may be running or not.
-pub struct Place {
+pub(crate) struct Place {
     /// Holds everything of one GoStream.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// The settings.
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
     _directory: TempDir,
 }
 
 impl Place {
     /// New directories; `settings` are keys of config.json besides the ports, which are free ones.
-    pub fn new(settings: Value) -> Self {
+    pub(crate) fn new(settings: Value) -> Self {
         // Short, since the path of a Unix socket has at most 107 bytes.
         let directory = tempfile::Builder::new().prefix("gs").tempdir().unwrap();
         let data_dir = directory.path().join("data");
@@ -50,22 +50,22 @@ impl Place {
     }
 
     /// Runs another subcommand on the same directories.
-    pub fn run(&self, arguments: &[&str]) -> Finished {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         cli::run(&self.data_dir, Some(&self.config), arguments, ADD_LIMIT)
     }
 
     /// Where the stubs are.
-    pub fn library(&self) -> PathBuf {
+    pub(crate) fn library(&self) -> PathBuf {
         self.data_dir.join("library")
     }
 
     /// Where the films are.
-    pub fn mount(&self) -> PathBuf {
+    pub(crate) fn mount(&self) -> PathBuf {
         self.data_dir.join("mount")
     }
 
     /// Every file below the library, relative to it.
-    pub fn stubs(&self) -> Vec<PathBuf> {
+    pub(crate) fn stubs(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         collect(&self.library(), &mut found);
         found.sort();
@@ -88,22 +88,22 @@ impl Drop for Place {
 }
 
 /// A server that runs.
-pub struct Server {
+pub(crate) struct Server {
     process: Process,
     /// Its directories; they may be used for another start after this one.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Where the films are.
-    pub mount: PathBuf,
+    pub(crate) mount: PathBuf,
 }
 
 impl Server {
     /// Starts a server with new directories.
-    pub fn start(settings: Value) -> Self {
+    pub(crate) fn start(settings: Value) -> Self {
         Self::start_in(Place::new(settings))
     }
 
     /// Starts a server and waits for its ready line.
-    pub fn start_in(place: Place) -> Self {
+    pub(crate) fn start_in(place: Place) -> Self {
         let mut command = cli::binary();
         command.arg("--config").arg(&place.config);
         command.arg("--data-dir").arg(&place.data_dir).arg("serve");
@@ -118,7 +118,11 @@ impl Server {
                 break;
             }
         }
-        assert!(is_mounted(&mount), "ready, but {} is no mount", mount.display());
+        assert!(
+            is_mounted(&mount),
+            "ready, but {} is no mount",
+            mount.display()
+        );
         Self {
             process,
             place,
@@ -128,25 +132,25 @@ impl Server {
 
     /// Adds a torrent; the paths of its films in the mount.
     #[track_caller]
-    pub fn add(&self, link: &str) -> Vec<PathBuf> {
+    pub(crate) fn add(&self, link: &str) -> Vec<PathBuf> {
         let out = self.place.run(&["add", link]).success();
         out.lines().map(|line| self.shown(line)).collect()
     }
 
     /// The path under which the mount shows a virtual path.
-    pub fn shown(&self, virtual_path: &str) -> PathBuf {
+    pub(crate) fn shown(&self, virtual_path: &str) -> PathBuf {
         let path = Path::new(virtual_path);
         let path = path.strip_prefix(&self.mount).unwrap_or(path);
         self.mount.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// The most memory that the process had resident, in bytes.
-    pub fn peak_memory(&self) -> u64 {
+    pub(crate) fn peak_memory(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
     /// One line of `/proc/PID/status`, given in kB there, in bytes.
-    pub fn memory(&self, name: &str) -> u64 {
+    pub(crate) fn memory(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());
         let status = fs::read_to_string(path).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
@@ -155,7 +159,7 @@ impl Server {
     }
 
     /// How many TCP connections the process has open; listening sockets are not counted.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         let inodes = self.socket_inodes();
         let mut count = 0;
         for table in ["tcp", "tcp6"] {
@@ -183,45 +187,47 @@ impl Server {
     }
 
     /// The last lines of its log.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.process.errors()
     }
 
     /// True once the process has ended.
-    pub fn ended(&mut self) -> bool {
+    pub(crate) fn ended(&mut self) -> bool {
         self.process.ended()
     }
 
     /// Stops it by SIGTERM; the exit status and the directories.
-    pub fn stop(mut self) -> (ExitStatus, PlaceAfter) {
+    pub(crate) fn stop(mut self) -> (ExitStatus, PlaceAfter) {
         let Some(status) = self.process.terminate(LIMIT) else {
             panic!("still running {LIMIT:?} after SIGTERM\n{}", self.log());
         };
         let still_mounted = is_mounted(&self.mount);
-        (status, PlaceAfter { still_mounted, place: self.into_place() })
+        (
+            status,
+            PlaceAfter {
+                still_mounted,
+                place: self.place,
+            },
+        )
     }
 
     /// Ends it by SIGKILL, which leaves the mount behind.
-    pub fn kill(mut self) -> Place {
+    pub(crate) fn kill(mut self) -> Place {
         self.process.kill();
-        self.into_place()
-    }
-
-    fn into_place(self) -> Place {
         self.place
     }
 }
 
 /// What a stopped server leaves.
-pub struct PlaceAfter {
+pub(crate) struct PlaceAfter {
     /// Whether the mount was still there.
-    pub still_mounted: bool,
+    pub(crate) still_mounted: bool,
     /// Its directories.
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 /// True if a FUSE file system is mounted at `path`. Never touches the path itself.
-pub fn is_mounted(path: &Path) -> bool {
+pub(crate) fn is_mounted(path: &Path) -> bool {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let path = path.to_string_lossy();
     table.lines().any(|line| {

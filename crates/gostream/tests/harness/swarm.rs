@@ -15,28 +15,36 @@ use super::{python, tool};
 const START: Duration = Duration::from_secs(60);
 
 /// A .torrent made by libtorrent, and the data that it describes.
-pub struct Torrent {
+pub(crate) struct Torrent {
     /// The .torrent file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// In hex.
-    pub info_hash: String,
+    pub(crate) info_hash: String,
     /// With the trackers, without peers.
-    pub magnet: String,
+    pub(crate) magnet: String,
     /// The file or directory that is shared.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     _directory: TempDir,
 }
 
 impl Torrent {
     /// Makes a torrent of `data`; `arguments` are those of make_torrent.py.
-    pub fn make(data: &Path, piece_len: u64, tracker: Option<&str>, arguments: &[&str]) -> Self {
-        let directory = tempfile::Builder::new().prefix("torrent").tempdir().unwrap();
+    pub(crate) fn make(
+        data: &Path,
+        piece_len: u64,
+        tracker: Option<&str>,
+        arguments: &[&str],
+    ) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("torrent")
+            .tempdir()
+            .unwrap();
         let path = directory.path().join("film.torrent");
         let mut command = Command::new(python());
         command.arg(tool("make_torrent.py")).arg(data);
         command.arg("--out").arg(&path);
         command.args(["--piece-size", &piece_len.to_string()]);
-        for url in tracker {
+        if let Some(url) = tracker {
             command.args(["--tracker", url]);
         }
         let output = command.args(arguments).output().unwrap();
@@ -54,7 +62,7 @@ impl Torrent {
     }
 
     /// The magnet with peers to ask directly.
-    pub fn magnet_of_peers(&self, peers: &[SocketAddr]) -> String {
+    pub(crate) fn magnet_of_peers(&self, peers: &[SocketAddr]) -> String {
         let hints: Vec<String> = peers.iter().map(|peer| format!("&x.pe={peer}")).collect();
         format!("{}{}", self.magnet, hints.concat())
     }
@@ -65,20 +73,20 @@ impl Torrent {
 }
 
 /// A sharing peer. It ends when it is dropped.
-pub struct Peer {
+pub(crate) struct Peer {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     process: Process,
 }
 
 impl Peer {
     /// A libtorrent session at `ip` that has all data; `arguments` are those of seeder.py.
-    pub fn seeder(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn seeder(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
         Self::start("seeder.py", torrent, ip, arguments)
     }
 
     /// A scripted peer at `ip`; `arguments` are those of corrupting_peer.py.
-    pub fn scripted(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn scripted(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
         Self::start("corrupting_peer.py", torrent, ip, arguments)
     }
 
@@ -97,19 +105,19 @@ impl Peer {
     }
 
     /// One of the figures that the tool counts.
-    pub fn figure(&mut self, name: &str) -> u64 {
+    pub(crate) fn figure(&mut self, name: &str) -> u64 {
         self.process.tell("");
         let figures: Value = serde_json::from_str(&self.process.line(START)).unwrap();
         figures[name].as_u64().unwrap()
     }
 
     /// Ends it at once, without a goodbye.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill();
     }
 
     /// Waits until it has ended by itself.
-    pub fn wait_end(&mut self, limit: Duration) {
+    pub(crate) fn wait_end(&mut self, limit: Duration) {
         self.process.wait_end(limit);
     }
 }

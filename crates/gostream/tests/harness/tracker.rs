@@ -12,7 +12,7 @@ use super::process::Process;
 use super::{free_port, wait};
 
 /// A tracker on 127.0.0.1.
-pub struct Tracker {
+pub(crate) struct Tracker {
     port: u16,
     directory: TempDir,
     process: Process,
@@ -20,15 +20,28 @@ pub struct Tracker {
 
 impl Tracker {
     /// Starts a tracker that knows no torrent yet.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = free_port();
         // It changes its root to this directory and its user to nobody.
-        let directory = tempfile::Builder::new().prefix("tracker").tempdir().unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("tracker")
+            .tempdir()
+            .unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(directory.path().join("allowed"), "").unwrap();
         let number = port.to_string();
         let mut command = Command::new("opentracker");
-        command.args(["-i", "127.0.0.1", "-p", &number, "-P", &number, "-w", "allowed", "-d"]);
+        command.args([
+            "-i",
+            "127.0.0.1",
+            "-p",
+            &number,
+            "-P",
+            &number,
+            "-w",
+            "allowed",
+            "-d",
+        ]);
         command.arg(directory.path());
         let process = Process::start("opentracker (./test installs it)", &mut command);
         wait::until("the tracker listens", Duration::from_secs(10), || {
@@ -42,12 +55,12 @@ impl Tracker {
     }
 
     /// The announce URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/announce", self.port)
     }
 
     /// Serves a torrent, by its info hash in hex, from now on.
-    pub fn allow(&self, info_hash: &str) {
+    pub(crate) fn allow(&self, info_hash: &str) {
         let list = self.directory.path().join("allowed");
         let mut text = fs::read_to_string(&list).unwrap();
         text.push_str(info_hash);
@@ -64,17 +77,23 @@ impl Tracker {
             "info_hash={}&peer_id=-XP0001-123456789012&port=9&uploaded=0&downloaded=0&left=1&compact=1&event=stopped",
             bytes.concat()
         );
-        wait::until("the tracker serves the torrent", Duration::from_secs(10), || {
-            let answer = get(self.port, &format!("/announce?{query}"));
-            (!answer.contains("failure reason")).then_some(())
-        });
+        wait::until(
+            "the tracker serves the torrent",
+            Duration::from_secs(10),
+            || {
+                let answer = get(self.port, &format!("/announce?{query}"));
+                (!answer.contains("failure reason")).then_some(())
+            },
+        );
     }
 }
 
 fn get(port: u16, path: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: tracker\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

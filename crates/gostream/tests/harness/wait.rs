@@ -10,7 +10,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 /// With `what`, when nothing was found for `limit`.
-pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
     loop {
         if let Some(found) = look() {
@@ -28,7 +28,7 @@ pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>
 ///
 /// # Panics
 /// With `what`, when it takes longer than `limit`, or when `work` itself panics.
-pub fn within<T: Send + 'static>(
+pub(crate) fn within<T: Send + 'static>(
     what: &str,
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,0 +1,16 @@
+//! The built program against real things: a mount, seeders, a tracker, ffprobe.
+//!
+//! One file for each group of promises. `./test --quick` leaves this binary out; without the
+//! tools that `./test` installs its tests fail.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bad_input;
+mod bad_torrents;
+mod faults;
+mod film;
+mod library;
+mod memory;
