@@ -93,11 +93,9 @@ impl ExtendedHandshake {
     pub fn decode(payload: &[u8]) -> Result<Self, Violation> {
         let (value, _) = Value::parse_prefix(payload)
             .map_err(|source| Violation::NotBencode { name: NAME, source })?;
-        let dict = value.as_dict().ok_or(Violation::ExtensionKey {
-            name: NAME,
-            key: "",
-            wrong: "is not a dictionary",
-        })?;
+        let dict = value
+            .as_dict()
+            .ok_or(Violation::NotADictionary { name: NAME })?;
         let extensions = dict.get(b"m").and_then(Value::as_dict);
         Ok(Self {
             ut_metadata: extensions.and_then(|m| positive(m, b"ut_metadata")),

@@ -88,11 +88,9 @@ impl UtMetadata {
     pub fn decode(payload: &Bytes) -> Result<Self, Violation> {
         let (value, rest) = Value::parse_prefix(payload)
             .map_err(|source| Violation::NotBencode { name: NAME, source })?;
-        let dict = value.as_dict().ok_or(Violation::ExtensionKey {
-            name: NAME,
-            key: "",
-            wrong: "is not a dictionary",
-        })?;
+        let dict = value
+            .as_dict()
+            .ok_or(Violation::NotADictionary { name: NAME })?;
         let msg_type = number::<u64>(dict, "msg_type")?;
         let piece = || number::<u32>(dict, "piece");
         match msg_type {

@@ -15,7 +15,7 @@ pub enum Violation {
     #[error("the handshake is not BitTorrent's")]
     NotBitTorrent,
     /// A length prefix above the limit.
-    #[error("a message of {len} bytes (id {id:?}); at most {max} are accepted")]
+    #[error("a message of {len} bytes ({}); at most {max} are accepted", id_text(*.id))]
     MessageTooLong {
         /// The message's id, when its byte has arrived.
         id: Option<u8>,
@@ -60,6 +60,12 @@ pub enum Violation {
         /// What is wrong.
         source: BencodeError,
     },
+    /// An extension message that is bencoded, but not a dictionary (BEP 10).
+    #[error("extension message {name} is not a dictionary")]
+    NotADictionary {
+        /// Which extension message.
+        name: &'static str,
+    },
     /// A key of an extension message is missing or has the wrong type.
     #[error("extension message {name}: key \"{key}\" {wrong}")]
     ExtensionKey {
@@ -88,4 +94,8 @@ pub enum Violation {
         /// The total size stated.
         total: u32,
     },
+}
+
+fn id_text(id: Option<u8>) -> String {
+    id.map_or_else(|| "id not seen".to_owned(), |id| format!("id {id}"))
 }

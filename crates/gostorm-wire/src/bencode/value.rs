@@ -133,12 +133,6 @@ impl<'a> Dict<'a> {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    /// How many entries have this key: more than one is ambiguous.
-    #[must_use]
-    pub fn count(self, key: &[u8]) -> usize {
-        self.iter().filter(|(k, _)| *k == key).count()
-    }
-
     /// All entries, in the order of the text.
     #[must_use]
     pub fn iter(self) -> DictIter<'a> {

@@ -116,7 +116,7 @@ pub enum MetainfoError {
         len: usize,
     },
     /// Too many or too few hashes for the total length.
-    #[error("info.pieces has {hashes} hashes, but {total_length} bytes make {pieces} pieces")]
+    #[error("info.pieces holds hashes of {hashes} pieces, but {total_length} bytes make {pieces}")]
     PieceCount {
         /// The hashes there.
         hashes: usize,

@@ -4,7 +4,7 @@
 //! a value of another type, or a key that stands there twice, is an error that
 //! names the key.
 
-use super::error::{Key, MetainfoError, quoted};
+use super::error::{Key, MetainfoError};
 use crate::bencode::{Dict, List, Value};
 
 /// The value of a key that must not stand there twice.
@@ -57,9 +57,14 @@ pub(super) fn int_of(value: Value<'_>, key: Key) -> Result<u64, MetainfoError> {
     })
 }
 
-/// The digits of a number for a message, at most 40.
+/// The digits of a number for a message, at most 40 characters of them.
 pub(super) fn number_text(value: Value<'_>) -> String {
+    const SHOWN: usize = 40;
     let digits = value.raw().strip_prefix(b"i").unwrap_or_default();
     let digits = digits.strip_suffix(b"e").unwrap_or_default();
-    quoted(&String::from_utf8_lossy(&digits[..digits.len().min(41)])).replace('"', "")
+    let (shown, more) = match digits.get(..SHOWN) {
+        Some(shown) if digits.len() > SHOWN => (shown, "…"),
+        Some(_) | None => (digits, ""),
+    };
+    format!("{}{more}", shown.escape_ascii())
 }

@@ -3,7 +3,8 @@
 //! Called for the torrent's name and for each path component. What always
 //! holds for a result: it is not empty, `.` or `..`, and holds neither `/` nor
 //! NUL, so that no joining of components leaves the torrent's directory. Bytes
-//! that are not UTF-8 become `%XX`: different names stay different.
+//! that are not UTF-8 become `%XX`, so that names which differ in such bytes
+//! only stay different.
 
 use std::fmt::Write as _;
 
