@@ -49,25 +49,14 @@ impl ExtendedHandshake {
     /// The payload of the extension message with id 0.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut out = vec![b'd'];
-        let mut int = |key: &str, number: Option<u32>| {
-            if let Some(number) = number {
-                put_bytes(&mut out, key.as_bytes());
-                put_int(&mut out, number);
-            }
-        };
         // Keys in the order that bencode demands: sorted as bytes.
-        int("metadata_size", self.metadata_size);
-        // "m" sorts before "metadata_size", so the dictionary is put in front.
-        let mut m = b"d1:md".to_vec();
-        if let Some(id) = self.ut_metadata {
-            put_bytes(&mut m, b"ut_metadata");
-            put_int(&mut m, id);
-        }
-        m.push(b'e');
-        int("p", self.port.map(u32::from));
-        int("reqq", self.reqq);
-        int("upload_only", self.upload_only.then_some(1));
+        let mut out = b"d1:md".to_vec();
+        put_some(&mut out, "ut_metadata", self.ut_metadata.map(u32::from));
+        out.push(b'e');
+        put_some(&mut out, "metadata_size", self.metadata_size);
+        put_some(&mut out, "p", self.port.map(u32::from));
+        put_some(&mut out, "reqq", self.reqq);
+        put_some(&mut out, "upload_only", self.upload_only.then_some(1));
         if let Some(client) = &self.client {
             put_bytes(&mut out, b"v");
             put_bytes(&mut out, client.as_bytes());
@@ -79,9 +68,8 @@ impl ExtendedHandshake {
                 IpAddr::V6(ip) => put_bytes(&mut out, &ip.octets()),
             }
         }
-        m.extend_from_slice(&out[1..]);
-        m.push(b'e');
-        m.into()
+        out.push(b'e');
+        out.into()
     }
 
     /// Reads the payload of the extension message with id 0. Bytes after the
@@ -106,6 +94,13 @@ impl ExtendedHandshake {
             yourip: dict.get(b"yourip").and_then(Value::as_bytes).and_then(ip),
             upload_only: positive::<u64>(dict, b"upload_only").is_some(),
         })
+    }
+}
+
+fn put_some(out: &mut Vec<u8>, key: &str, number: Option<u32>) {
+    if let Some(number) = number {
+        put_bytes(out, key.as_bytes());
+        put_int(out, number);
     }
 }
 

@@ -91,7 +91,7 @@ pub fn next_frame(buf: &[u8], limits: &FrameLimits) -> Result<Step, Violation> {
     if let Some(violation) = too_long(Some(id), len, limits) {
         return Err(violation);
     }
-    check_len(id, len)?;
+    let name = check_len(id, len)?;
     // A length prefix that fits u32 fits usize on every target we build for;
     // saturating only means that the message never completes.
     let len = usize::try_from(len).unwrap_or(usize::MAX - 4);
@@ -99,7 +99,7 @@ pub fn next_frame(buf: &[u8], limits: &FrameLimits) -> Result<Step, Violation> {
         return Ok(Step::Incomplete { need: 4 + len });
     };
     Ok(Step::Message {
-        message: message(id, payload)?,
+        message: message(name, id, payload)?,
         consumed: 4 + len,
     })
 }
@@ -149,14 +149,16 @@ fn block(len: u32, body: &[u8], limits: &FrameLimits) -> Result<Step, Violation>
     })
 }
 
-/// Messages of a fixed length must have it. Unknown ids may have any.
-fn check_len(id: u8, len: u32) -> Result<(), Violation> {
+/// The name of a message. One of a fixed length must have it; bitfields and
+/// unknown ids may have any.
+fn check_len(id: u8, len: u32) -> Result<&'static str, Violation> {
     let (name, expected) = match id {
         ids::CHOKE => ("choke", 1),
         ids::UNCHOKE => ("unchoke", 1),
         ids::INTERESTED => ("interested", 1),
         ids::NOT_INTERESTED => ("not interested", 1),
         ids::HAVE => ("have", 5),
+        ids::BITFIELD => ("bitfield", len),
         ids::REQUEST => ("request", 13),
         ids::CANCEL => ("cancel", 13),
         ids::PORT => ("port", 3),
@@ -166,11 +168,11 @@ fn check_len(id: u8, len: u32) -> Result<(), Violation> {
         ids::REJECT => ("reject", 13),
         ids::ALLOWED_FAST => ("allowed fast", 5),
         // Two bytes at least: its own id, and that of the extension.
-        ids::EXTENDED if len < 2 => ("extended", 2),
-        _ => return Ok(()),
+        ids::EXTENDED => ("extended", len.max(2)),
+        _ => ("unknown", len),
     };
     if len == expected {
-        return Ok(());
+        return Ok(name);
     }
     Err(Violation::WrongLength {
         name,
@@ -179,33 +181,29 @@ fn check_len(id: u8, len: u32) -> Result<(), Violation> {
     })
 }
 
-/// Reads a message whose length was checked.
-fn message(id: u8, payload: &[u8]) -> Result<Message, Violation> {
-    let wrong = || Violation::WrongLength {
-        name: "message",
-        len: u32::try_from(payload.len()).map_or(u32::MAX, |len| len.saturating_add(1)),
-        expected: 1,
-    };
+/// Reads what follows a message's id.
+fn message(name: &'static str, id: u8, payload: &[u8]) -> Result<Message, Violation> {
+    let piece = || exact(name, payload).map(|field| PieceIndex(u32::from_be_bytes(*field)));
+    let span = || span(name, payload);
     Ok(match id {
         ids::CHOKE => Message::Choke,
         ids::UNCHOKE => Message::Unchoke,
         ids::INTERESTED => Message::Interested,
         ids::NOT_INTERESTED => Message::NotInterested,
-        ids::HAVE => Message::Have(piece(payload).ok_or_else(wrong)?),
+        ids::HAVE => Message::Have(piece()?),
         ids::BITFIELD => Message::Bitfield(Bytes::copy_from_slice(payload)),
-        ids::REQUEST => Message::Request(span("request", payload)?),
-        ids::CANCEL => Message::Cancel(span("cancel", payload)?),
-        ids::PORT => {
-            let port = payload.first_chunk().ok_or_else(wrong)?;
-            Message::Port(u16::from_be_bytes(*port))
-        }
-        ids::SUGGEST => Message::Suggest(piece(payload).ok_or_else(wrong)?),
+        ids::REQUEST => Message::Request(span()?),
+        ids::CANCEL => Message::Cancel(span()?),
+        ids::PORT => Message::Port(u16::from_be_bytes(*exact(name, payload)?)),
+        ids::SUGGEST => Message::Suggest(piece()?),
         ids::HAVE_ALL => Message::HaveAll,
         ids::HAVE_NONE => Message::HaveNone,
-        ids::REJECT => Message::Reject(span("reject", payload)?),
-        ids::ALLOWED_FAST => Message::AllowedFast(piece(payload).ok_or_else(wrong)?),
+        ids::REJECT => Message::Reject(span()?),
+        ids::ALLOWED_FAST => Message::AllowedFast(piece()?),
         ids::EXTENDED => {
-            let (&id, payload) = payload.split_first().ok_or_else(wrong)?;
+            let (&id, payload) = payload
+                .split_first()
+                .ok_or_else(|| wrong_length(name, payload, 2))?;
             Message::Extended {
                 id,
                 payload: Bytes::copy_from_slice(payload),
@@ -215,18 +213,28 @@ fn message(id: u8, payload: &[u8]) -> Result<Message, Violation> {
     })
 }
 
-fn piece(payload: &[u8]) -> Option<PieceIndex> {
-    let ([piece], _) = fields::<1>(payload)?;
-    Some(PieceIndex(piece))
+/// A payload of `N` bytes.
+fn exact<'a, const N: usize>(
+    name: &'static str,
+    payload: &'a [u8],
+) -> Result<&'a [u8; N], Violation> {
+    payload
+        .try_into()
+        .map_err(|_| wrong_length(name, payload, N + 1))
+}
+
+fn wrong_length(name: &'static str, payload: &[u8], expected: usize) -> Violation {
+    let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+    Violation::WrongLength {
+        name,
+        len: len(payload.len().saturating_add(1)),
+        expected: len(expected),
+    }
 }
 
 fn span(name: &'static str, payload: &[u8]) -> Result<BlockSpan, Violation> {
     let Some(([piece, begin, len], _)) = fields::<3>(payload) else {
-        return Err(Violation::WrongLength {
-            name,
-            len: 1,
-            expected: 13,
-        });
+        return Err(wrong_length(name, payload, 13));
     };
     let span = BlockSpan {
         piece: PieceIndex(piece),

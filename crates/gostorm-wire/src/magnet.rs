@@ -20,6 +20,10 @@ use crate::id::{IdError, InfoHash};
 /// The longest link that is read, in bytes.
 pub const MAGNET_LEN_MAX: usize = 64 * 1024;
 
+/// The most trackers, peers and web seeds, of each, that are kept; more are
+/// skipped.
+pub const ITEMS_MAX: usize = 500;
+
 /// Why a text is not a magnet link that we can use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MagnetError {
@@ -120,7 +124,9 @@ impl Magnet {
             }
             "tr" => push_once(&mut self.trackers, value.decoded()),
             "ws" => push_once(&mut self.web_seeds, value.decoded()),
-            "x.pe" => self.peers.extend(value.decoded().parse::<PeerHint>().ok()),
+            "x.pe" if self.peers.len() < ITEMS_MAX => {
+                self.peers.extend(value.decoded().parse::<PeerHint>().ok());
+            }
             "so" => select(&mut self.select_only, &value.decoded())?,
             _ => {}
         }
@@ -158,7 +164,7 @@ fn info_hash(query: &str) -> Result<InfoHash, MagnetError> {
 
 fn push_once(urls: &mut Vec<String>, url: String) {
     let url = url.trim();
-    if !url.is_empty() && !urls.iter().any(|known| known == url) {
+    if !url.is_empty() && urls.len() < ITEMS_MAX && !urls.iter().any(|known| known == url) {
         urls.push(url.to_owned());
     }
 }
@@ -194,7 +200,8 @@ impl fmt::Display for Magnet {
             write!(f, "&tr={}", text::escape(tracker))?;
         }
         for peer in &self.peers {
-            write!(f, "&x.pe={peer}")?;
+            // The scope of a link-local address begins with '%'.
+            write!(f, "&x.pe={}", peer.to_string().replace('%', "%25"))?;
         }
         for (index, range) in self.select_only.iter().enumerate() {
             f.write_str(if index == 0 { "&so=" } else { "," })?;

@@ -61,6 +61,22 @@ fn a_link_longer_than_any_is_refused() {
     );
 }
 
+#[test]
+fn the_scope_of_an_address_is_not_taken_for_an_escape() {
+    let mut magnet = Magnet::from(InfoHash([1; 20]));
+    magnet.peers = vec![PeerHint::Addr("[fe80::1%65]:80".parse().unwrap())];
+    assert_eq!(Magnet::parse(&magnet.to_string()), Ok(magnet));
+}
+
+#[test]
+fn a_link_of_too_many_trackers_keeps_the_first_of_them() {
+    let trackers: String = (0..4000).map(|n| format!("&tr=udp://{n}")).collect();
+    let link = format!("magnet:?xt=urn:btih:{}{trackers}", InfoHash([1; 20]));
+    let magnet = Magnet::parse(&link).unwrap();
+    assert_eq!(magnet.trackers.len(), 500);
+    assert_eq!(magnet.trackers[499], "udp://499");
+}
+
 fn peer() -> impl Strategy<Value = PeerHint> {
     prop_oneof![
         (any::<std::net::IpAddr>(), 1..=u16::MAX)
