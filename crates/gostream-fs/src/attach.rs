@@ -37,6 +37,12 @@ pub enum AttachError {
          '--device /dev/fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined'"
     )]
     NoDevice,
+    /// This user may not open `/dev/fuse`.
+    #[error(
+        "{DEVICE} cannot be opened by this user: give it the mode 0666, as the package 'fuse3' does \
+         ('chmod 666 {DEVICE}')"
+    )]
+    DeviceDenied,
     /// Not root, and no helper.
     #[error("mounting needs root or the program fusermount3: install the package 'fuse3'")]
     NoHelper,
@@ -143,6 +149,7 @@ fn attach_by_helper(point: &Path, allow_other: bool) -> Result<OwnedFd, AttachEr
             .map_err(|error| system(point, error))?;
         return device.map_err(|error| match words(&output) {
             said if said.is_empty() => system(point, error),
+            _ if matches!(open_device(), Err(Errno::ACCESS)) => AttachError::DeviceDenied,
             said => AttachError::Refused {
                 point: point.to_owned(),
                 said,
@@ -166,13 +173,15 @@ fn receive_device(socket: &UnixStream) -> io::Result<OwnedFd> {
             RecvFlags::CMSG_CLOEXEC,
         )
     })?;
-    ancillary
-        .drain()
-        .find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-            _ => None,
-        })
-        .ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the helper sent no device"))
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(mut files) = message
+            && let Some(device) = files.next()
+        {
+            return Ok(device);
+        }
+    }
+    let nothing = "the helper sent no device";
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, nothing))
 }
 
 fn words(output: &Output) -> String {
@@ -227,16 +236,17 @@ fn detach_by_helper(point: &Path, how: Detach) -> io::Result<()> {
     Err(io::Error::other(AttachError::NoHelper))
 }
 
-/// Ends every request on the connection of the device `0:minor`, where the kernel's control file system is
-/// mounted; for what is detached already.
-pub(crate) fn abort_connection(device: &str) {
+/// Ends every request on the connection of the device `0:minor`; for what is detached already. Works where the
+/// kernel's control file system is mounted; whether it did.
+pub(crate) fn abort_connection(device: &str) -> bool {
     let minor = device.rsplit(':').next().unwrap_or(device);
     let path = format!("/sys/fs/fuse/connections/{minor}/abort");
     let written = File::options()
         .write(true)
         .open(&path)
         .and_then(|mut file| io::Write::write_all(&mut file, b"1"));
-    if let Err(error) = written {
+    if let Err(error) = &written {
         tracing::debug!(path, %error, "the connection lives until its last file is closed");
     }
+    written.is_ok()
 }

@@ -28,7 +28,7 @@ use crate::{kernel, read_ahead};
 /// Between two tries of a clean unmount.
 const RETRY: Duration = Duration::from_millis(50);
 /// How long the kernel may take to let go of a mount that is off.
-const END_TIME: Duration = Duration::from_secs(2);
+const END_TIME: Duration = Duration::from_secs(1);
 
 /// Why there is no mount.
 #[derive(Debug, thiserror::Error)]
@@ -134,11 +134,21 @@ pub fn mount(
             Ok(mounted)
         }
         Err(error) => {
-            if let Err(error) = attach::detach(&point, Detach::Abort) {
-                tracing::warn!(%error, "a mount that cannot be served stays behind");
-            }
+            drop_unserved(&point);
             Err(MountError::Serve { point, error })
         }
+    }
+}
+
+/// Takes off what was mounted and cannot be served, if it is still there.
+fn drop_unserved(point: &Path) {
+    let ours = mounts_at(point).is_ok_and(|mounts| {
+        mounts
+            .last()
+            .is_some_and(|line| line.fs_type == crate::mountinfo::OUR_TYPE)
+    });
+    if ours && let Err(error) = attach::detach(point, Detach::Abort) {
+        tracing::warn!(%error, "a mount that cannot be served stays behind");
     }
 }
 
@@ -284,14 +294,13 @@ impl Mounted {
         });
         self.pages.stop();
         self.publisher.trees.stop();
-        if !self.end.wait_for(END_TIME) {
-            attach::abort_connection(&self.device);
-            if !self.end.wait_for(END_TIME) {
-                // Somebody's open file, or a copy of the mount elsewhere, keeps the connection; the threads
-                // that serve it end with the process.
-                self.threads.clear();
-                return outcome.map(|_| Unmounted::Lazy);
-            }
+        let ended = self.end.wait_for(END_TIME)
+            || attach::abort_connection(&self.device) && self.end.wait_for(END_TIME);
+        if !ended {
+            // Somebody's open file, or a copy of the mount elsewhere, keeps the connection; the threads that
+            // serve it end with the process.
+            self.threads.clear();
+            return outcome.map(|_| Unmounted::Lazy);
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -324,8 +333,12 @@ impl Mounted {
         attach::detach(&self.point, Detach::Abort).map(|()| Unmounted::Lazy)
     }
 
-    /// Whether the topmost mount at our path is still ours.
+    /// Whether the topmost mount at our path is still ours. The kernel gives a device number to the next mount
+    /// once ours is gone, so the number alone does not tell.
     fn is_on(&self) -> io::Result<bool> {
+        if self.end.get() == Some(SessionEnd::Unmounted) {
+            return Ok(false);
+        }
         let top = mounts_at(&self.point)?.pop();
         Ok(top.is_some_and(|line| line.device == self.device))
     }

@@ -1,0 +1,14 @@
+//! The file system under a real kernel: every test mounts in a directory of its own and takes it off again.
+//!
+//! Needs `/dev/fuse` and either root or `fusermount3`. The films come from [`source::PatternSource`].
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod lifecycle;
+mod publishing;
+mod reads;
+mod rig;
+mod source;
+mod stale;
+mod tree;
+mod users;

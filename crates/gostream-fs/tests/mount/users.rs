@@ -1,0 +1,101 @@
+//! A mount without the right to mount goes through fusermount3. These tests need root, to give rights up.
+
+use std::os::unix::fs::{FileExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+use gostream_fs::Unmounted;
+use gostream_fs::stale::{PointState, inspect, prepare};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+use crate::rig::{Rig, film, is_mounted};
+use crate::source::{Answers, pattern};
+use crate::stale::Mounter;
+
+/// nobody, on every Linux.
+const NOBODY: u32 = 65_534;
+
+fn root_with_helper() -> bool {
+    let found = Command::new("fusermount3").arg("-V").output();
+    rustix::process::geteuid().is_root() && found.is_ok()
+}
+
+/// Rights belong to a thread: the threads of the mount inherit what is left, and the helper is a new program
+/// and has them all.
+fn give_up_mounting() {
+    let mut rights = capabilities(None).unwrap();
+    rights.effective.remove(CapabilitySet::SYS_ADMIN);
+    rights.permitted.remove(CapabilitySet::SYS_ADMIN);
+    set_capabilities(None, rights).unwrap();
+}
+
+#[test]
+fn without_the_right_to_mount_the_helper_mounts_and_unmounts() {
+    if !root_with_helper() {
+        return;
+    }
+    give_up_mounting();
+    let mut rig = Rig::new(vec![film("a.mkv", 10, 500_000, Answers::Later)]);
+    let point = rig.mounted().point().to_owned();
+    assert_eq!(
+        std::fs::read(rig.path("a.mkv")).unwrap(),
+        pattern(10, 0, 500_000)
+    );
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let at = format!(" {} ", point.to_str().unwrap());
+    let line = table.lines().find(|line| line.contains(&at)).unwrap();
+    assert!(line.contains(" - fuse.gostream gostream "), "{line}");
+    assert!(line.contains("noexec"), "{line}");
+    let grace = Duration::from_secs(30);
+    let outcome = rig.mounted.take().unwrap().unmount(grace).unwrap();
+    assert_eq!(outcome, Unmounted::Clean);
+    assert!(!is_mounted(&point));
+}
+
+#[test]
+fn without_the_right_to_mount_an_unmount_still_frees_its_readers() {
+    if !root_with_helper() {
+        return;
+    }
+    give_up_mounting();
+    let mut rig = Rig::new(vec![film("a.mkv", 10, 500_000, Answers::Never)]);
+    let point = rig.mounted().point().to_owned();
+    let file = std::fs::File::open(rig.path("a.mkv")).unwrap();
+    let again = file.try_clone().unwrap();
+    let reader = std::thread::spawn(move || file.read_at(&mut [0; 10], 0));
+    rig.source.wait_for_hanging(1);
+    let outcome = rig.mounted.take().unwrap().unmount(Duration::ZERO).unwrap();
+    assert_eq!(outcome, Unmounted::Lazy);
+    assert!(!is_mounted(&point));
+    assert!(reader.join().unwrap().is_err(), "a waiting reader is freed");
+    assert!(
+        again.read_at(&mut [0; 10], 300_000).is_err(),
+        "no other begins"
+    );
+}
+
+#[test]
+fn a_user_mounts_by_the_helper_and_the_dead_mount_is_cleared() {
+    let mode = std::fs::metadata("/dev/fuse").unwrap().permissions().mode();
+    if !root_with_helper() || mode & 0o006 != 0o006 {
+        return; // no other user could mount here at all
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let point = dir.path().join("mount");
+    std::fs::create_dir(&point).unwrap();
+    chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    chown(&point, Some(NOBODY), Some(NOBODY)).unwrap();
+    let child = Mounter::start(&point, |command| {
+        command.uid(NOBODY).gid(NOBODY);
+    });
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let at = format!(" {} ", point.to_str().unwrap());
+    let line = table.lines().find(|line| line.contains(&at)).unwrap();
+    assert!(line.contains(" - fuse.gostream gostream "), "{line}");
+    assert!(line.contains("user_id=65534"), "{line}");
+    child.kill();
+    assert_eq!(inspect(&point).unwrap(), PointState::Stale { count: 1 });
+    prepare(&point).unwrap();
+    assert!(!is_mounted(&point));
+}
