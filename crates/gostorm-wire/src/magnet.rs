@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-pub use peer_hint::PeerHint;
+pub use peer_hint::{PeerHint, PeerHintError};
 
 use crate::id::{IdError, InfoHash};
 

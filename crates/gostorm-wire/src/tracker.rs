@@ -10,4 +10,6 @@ mod request;
 mod response;
 
 pub use request::{AnnounceEvent, AnnounceRequest};
-pub use response::{AnnounceError, AnnounceResponse, INTERVAL_DEFAULT, INTERVAL_MAX, PEERS_MAX};
+pub use response::{
+    AnnounceError, AnnounceResponse, INTERVAL_DEFAULT, INTERVAL_MAX, PEERS_MAX, RetryIn,
+};

@@ -1,7 +1,9 @@
 //! HTTP announces: the URL that asks and the answer.
 
 use gostorm_wire::tracker::PEERS_MAX;
-use gostorm_wire::{AnnounceEvent, AnnounceRequest, AnnounceResponse, InfoHash, PeerId};
+use gostorm_wire::{
+    AnnounceError, AnnounceEvent, AnnounceRequest, AnnounceResponse, InfoHash, PeerId,
+};
 use proptest::prelude::*;
 use url::Url;
 
@@ -86,6 +88,12 @@ fn every_answer_gets_its_reading() {
         match AnnounceResponse::parse(input) {
             Ok(answer) if answer.peers.len() > 9 => format!("{} peers", answer.peers.len()),
             Ok(answer) => format!("{answer:?}"),
+            Err(AnnounceError::Failure {
+                reason,
+                retry_in: Some(when),
+            }) => {
+                format!("refused, {when:?}: {reason}")
+            }
             Err(error) => match error.to_string() {
                 long if long.len() > 200 => format!("an error of {} bytes", long.len()),
                 error => error,
