@@ -57,10 +57,17 @@ apt_version() {
   apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p'
 }
 
-cargo_version() { cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
+# Nothing when there is no cargo.
+cargo_version() { { cargo --version 2>/dev/null || true; } | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
+
+# Cargo downloads over HTTPS.
+need_certificates() {
+  if [ ! -e /etc/ssl/certs/ca-certificates.crt ] && command -v apt-get >/dev/null; then apt_install ca-certificates; fi
+}
 
 need_rust() {
   local have package
+  need_certificates
   if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then PATH="$HOME/.cargo/bin:$PATH"; fi
   have=$(cargo_version)
   if [ -n "$have" ] && version_at_least "$have" "$rust_wanted"; then return; fi
@@ -75,7 +82,7 @@ need_rust() {
   fi
 
   if command -v apt-get >/dev/null; then
-    as_root apt-get update -qq >/dev/null 2>&1 && apt_updated=1
+    if as_root apt-get update -qq >/dev/null 2>&1; then apt_updated=1; fi
     # cargo-web is Debian's newer Rust, kept up for the browsers that its releases ship.
     for package in cargo cargo-web; do
       have=$(apt_version "$package")
