@@ -49,6 +49,11 @@ impl Arbiter {
         self.total
     }
 
+    /// Makes the budget at least `total` bytes; the next [`Arbiter::update`] hands them out.
+    pub fn raise(&mut self, total: u64) {
+        self.total = self.total.max(total);
+    }
+
     /// Bytes held by all torrents, as they last said.
     #[must_use]
     pub fn held(&self) -> u64 {

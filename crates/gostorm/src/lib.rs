@@ -1,9 +1,34 @@
-//! The engine's tokio shell: sockets, drivers, piece cache, hashing, discovery.
+//! The engine's tokio shell: sockets, drivers, piece cache, hashing, trackers.
+//!
+//! [`Engine`] is the process's BitTorrent client. [`Engine::open`] gives a [`Stream`] on one file of a
+//! torrent without waiting for anything; the first one wakes the torrent: a driver task is started that
+//! owns the state machine of `gostorm-core` and everything that is only its own (peers, reads that wait,
+//! timers). A [`Stream::read`] whose bytes are verified in the cache is answered on the caller's thread;
+//! any other travels to the driver, with its reply, and is answered from there. After the last close the
+//! torrent sleeps: no task, no socket, only what [`TorrentStore`] keeps.
+//!
+//! What always holds: no call from outside blocks on the network; every read is answered, by bytes, by
+//! an error at its deadline, or by one when its driver ends; payload lies in [`pool::Pool`] buffers,
+//! within one byte budget for all torrents.
 
 pub mod cache;
+mod config;
 pub mod dial;
+mod engine;
 pub mod hasher;
 pub mod listen;
+mod memory;
 pub mod peer;
 pub mod pool;
+mod store;
+mod stream;
+mod torrent;
 pub mod tracker;
+
+pub use config::Config;
+pub use engine::{Engine, EngineError, OpenRequest, Resolution, ResolveError};
+pub use gostorm_core::KnownPeer;
+pub use gostorm_core::resolve::Progress;
+pub use store::{StoreFailure, StoredTorrent, TorrentStore};
+pub use stream::{FileChoice, ReadError, Stream};
+pub use torrent::TorrentState;

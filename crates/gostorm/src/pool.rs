@@ -11,6 +11,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gostorm_wire::BLOCK_LEN;
 use memmap2::{MmapMut, MmapOptions};
@@ -28,7 +29,7 @@ pub struct Pool {
 
 struct Shared {
     /// The number of buffers that may exist at a time, live or free.
-    cap: usize,
+    cap: AtomicUsize,
     state: Mutex<State>,
     room: Notify,
 }
@@ -46,7 +47,7 @@ impl Pool {
         let cap = usize::try_from(cap_bytes / u64::from(BLOCK_LEN)).unwrap_or(usize::MAX);
         Self {
             shared: Arc::new(Shared {
-                cap: cap.max(1),
+                cap: AtomicUsize::new(cap.max(1)),
                 state: Mutex::new(State {
                     live: 0,
                     free: Vec::new(),
@@ -61,7 +62,7 @@ impl Pool {
     pub fn try_take(&self) -> Option<BlockBuf> {
         let reused = {
             let mut state = self.shared.state.lock();
-            if state.live >= self.shared.cap {
+            if state.live >= self.shared.cap.load(Ordering::Relaxed) {
                 return None;
             }
             state.live += 1;
@@ -114,6 +115,13 @@ impl Pool {
         drop(surplus);
     }
 
+    /// Lets live and free buffers hold up to `cap_bytes` together; a lower cap than before is ignored.
+    pub fn raise_cap(&self, cap_bytes: u64) {
+        let cap = usize::try_from(cap_bytes / u64::from(BLOCK_LEN)).unwrap_or(usize::MAX);
+        self.shared.cap.fetch_max(cap, Ordering::Relaxed);
+        self.shared.room.notify_waiters();
+    }
+
     /// Bytes in buffers that somebody holds.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
@@ -129,7 +137,7 @@ impl Pool {
     /// The most bytes that live and free buffers may hold together.
     #[must_use]
     pub fn cap_bytes(&self) -> u64 {
-        blocks_to_bytes(self.shared.cap)
+        blocks_to_bytes(self.shared.cap.load(Ordering::Relaxed))
     }
 }
 

@@ -68,7 +68,7 @@ impl Inbox {
 
     /// The next thing to do. An error is what the peer did wrong; nothing may be called after it.
     pub(super) fn next(&mut self) -> Result<Next, CloseReason> {
-        if let Some(span) = self.announced {
+        if self.announced.is_some() {
             return Ok(Next::NeedBuffer);
         }
         if let Some(partial) = self

@@ -1,0 +1,37 @@
+//! The engine's settings, in typed units. Made by the binary from its configuration.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Settings of one [`Engine`](crate::Engine).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where peers can reach us; empty: nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// Bytes of pieces that all torrents may hold together.
+    pub budget_bytes: u64,
+    /// Connections of one torrent at most.
+    pub connections_per_torrent: usize,
+    /// Torrents that may be on the way from asleep to their first peer at a time.
+    pub wakes_max: usize,
+    /// A read that was not served by then fails. Below any kernel time-out for FUSE requests.
+    pub read_deadline: Duration,
+    /// From the last close to sleep.
+    pub sleep_after: Duration,
+    /// Threads that hash pieces.
+    pub hash_threads: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            budget_bytes: 256 << 20,
+            connections_per_torrent: 25,
+            wakes_max: 25,
+            read_deadline: Duration::from_secs(25),
+            sleep_after: Duration::from_secs(60),
+            hash_threads: 2,
+        }
+    }
+}

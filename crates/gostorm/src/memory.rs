@@ -1,0 +1,102 @@
+//! The byte budget of the process: the core's arbiter, and the mailbox of each awake torrent.
+//!
+//! Drivers call it from their own tasks; the lock is a leaf and held for a few hundred instructions.
+
+use gostorm_core::budget::{Arbiter, Granted};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use tokio::sync::watch;
+
+use crate::pool::Pool;
+
+/// Bytes beyond the budget that are in flight between sockets and pieces: one block a connection, and
+/// what lies in the drivers' queues.
+const IN_FLIGHT_BYTES: u64 = 16 << 20;
+/// Pieces that a reader needs at least: the one it reads, the next, and one that is given back.
+const FLOOR_PIECES: u64 = 3;
+
+/// The budget and who shares it.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    ledger: Mutex<Ledger>,
+    pool: Pool,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    arbiter: Arbiter,
+    mailboxes: FxHashMap<u64, watch::Sender<u64>>,
+}
+
+impl Memory {
+    pub(crate) fn new(budget_bytes: u64) -> Self {
+        let ledger = Ledger {
+            arbiter: Arbiter::new(budget_bytes),
+            mailboxes: FxHashMap::default(),
+        };
+        Self {
+            ledger: Mutex::new(ledger),
+            pool: Pool::new(budget_bytes + IN_FLIGHT_BYTES),
+        }
+    }
+
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Bytes held by all torrents, and the budget.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        let ledger = self.ledger.lock();
+        (ledger.arbiter.held(), ledger.arbiter.total())
+    }
+
+    /// A torrent wakes; its lease arrives in the mailbox. A budget below three of its pieces could not
+    /// be read with: it is raised, with a warning.
+    pub(crate) fn join(&self, tenant: u64, piece_len: u32) -> watch::Receiver<u64> {
+        let (mailbox, lease) = watch::channel(0);
+        let floor = FLOOR_PIECES * u64::from(piece_len);
+        let mut ledger = self.ledger.lock();
+        ledger.mailboxes.insert(tenant, mailbox);
+        if ledger.arbiter.total() < floor {
+            tracing::warn!(
+                budget_bytes = ledger.arbiter.total(),
+                floor_bytes = floor,
+                "the read-ahead budget is below three pieces of this torrent; it is raised"
+            );
+            ledger.arbiter.raise(floor);
+            self.pool.raise_cap(floor + IN_FLIGHT_BYTES);
+        }
+        lease
+    }
+
+    /// A torrent says what it could use and what it holds.
+    pub(crate) fn update(&self, tenant: u64, want: u64, held: u64) {
+        let mut ledger = self.ledger.lock();
+        let granted = ledger.arbiter.update(tenant, want, held);
+        ledger.deliver(&granted);
+    }
+
+    /// A torrent went to sleep. When it was the last, free buffers go back to the system.
+    pub(crate) fn leave(&self, tenant: u64) {
+        let last = {
+            let mut ledger = self.ledger.lock();
+            ledger.mailboxes.remove(&tenant);
+            let granted = ledger.arbiter.leave(tenant);
+            ledger.deliver(&granted);
+            ledger.mailboxes.is_empty()
+        };
+        if last {
+            self.pool.trim(0);
+        }
+    }
+}
+
+impl Ledger {
+    fn deliver(&self, granted: &[Granted]) {
+        for lease in granted {
+            if let Some(mailbox) = self.mailboxes.get(&lease.tenant) {
+                mailbox.send_replace(lease.bytes);
+            }
+        }
+    }
+}

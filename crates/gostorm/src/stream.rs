@@ -1,0 +1,159 @@
+//! One open file of a torrent: the reader's side of the engine.
+//!
+//! Made by [`Engine::open`](crate::Engine::open), used by file systems and HTTP handlers from any thread.
+//! A read whose bytes are verified in the cache is answered at once on the caller's thread, and the driver
+//! is told the new position; any other goes to the driver with its reply. Dropping the stream closes it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use gostorm_core::ReaderKey;
+use gostorm_wire::Info;
+use tokio::sync::mpsc::{OwnedPermit, error::TrySendError};
+
+use crate::cache::PieceCache;
+use crate::torrent::{Command, Handle, Reply};
+
+/// Says which file of a torrent is meant, once its info dict is known; `None`: it has no such file.
+pub type FileChoice = Arc<dyn Fn(&Info) -> Option<usize> + Send + Sync>;
+
+/// Why a read has no bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Its deadline passed.
+    #[error("no peer delivered the bytes in time")]
+    TimedOut,
+    /// The torrent cannot serve it: no such file, beyond its end, or its driver has ended.
+    #[error("the torrent cannot serve this range")]
+    Unavailable,
+    /// The process ends.
+    #[error("the engine is shutting down")]
+    ShuttingDown,
+    /// More reads wait than the engine takes.
+    #[error("too many reads wait")]
+    Overloaded,
+}
+
+/// Where a file's bytes lie, once that is known.
+#[derive(Debug)]
+pub(crate) struct Located {
+    /// First byte of the file in the torrent.
+    pub(crate) offset: u64,
+    /// Bytes in the file.
+    pub(crate) len: u64,
+    pub(crate) piece_len: u32,
+    pub(crate) cache: Arc<PieceCache>,
+}
+
+/// What the stream and its driver both see.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) located: OnceLock<Located>,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct Stream {
+    reader: ReaderKey,
+    place: Arc<Place>,
+    torrent: Arc<Handle>,
+    /// A place in the driver's queue that is kept for the close.
+    close: Option<OwnedPermit<Command>>,
+}
+
+impl Stream {
+    /// Opens; `None` when the driver's queue is full or its end closed.
+    pub(crate) fn open(
+        torrent: Arc<Handle>,
+        reader: ReaderKey,
+        choice: FileChoice,
+    ) -> Option<Self> {
+        let close = torrent.commands.clone().try_reserve_owned().ok()?;
+        let place = Arc::new(Place::default());
+        let opened = Command::Open {
+            reader,
+            choice,
+            place: Arc::clone(&place),
+        };
+        torrent.commands.try_send(opened).ok()?;
+        Some(Self {
+            reader,
+            place,
+            torrent,
+            close: Some(close),
+        })
+    }
+
+    /// Reads `len` bytes at `offset` of the file. `reply` is called once: now on this thread, or later on
+    /// another; the bytes are exactly `len`, less only at the end of the file.
+    pub fn read(
+        &self,
+        offset: u64,
+        len: u32,
+        reply: impl FnOnce(Result<&[u8], ReadError>) + Send + 'static,
+    ) {
+        let Some(located) = self.place.located.get() else {
+            return self.wait(offset, len, Box::new(reply));
+        };
+        let len = u64::from(len).min(located.len.saturating_sub(offset));
+        let Ok(len) = u32::try_from(len) else {
+            return reply(Err(ReadError::Unavailable));
+        };
+        if len == 0 {
+            return reply(Ok(&[]));
+        }
+        let mut reply = Some(reply);
+        let serve = |bytes: &[u8]| {
+            if let Some(reply) = reply.take() {
+                reply(Ok(bytes));
+            }
+        };
+        let served = located.cache.read(
+            located.offset + offset,
+            len as usize,
+            located.piece_len,
+            serve,
+        );
+        if served {
+            // A position that finds the queue full is no loss: the next one says more.
+            let _ = self.torrent.commands.try_send(Command::Position {
+                reader: self.reader,
+                offset,
+                len,
+            });
+        } else if let Some(reply) = reply {
+            self.wait(offset, len, Box::new(reply));
+        }
+    }
+
+    fn wait(&self, offset: u64, len: u32, reply: Reply) {
+        let command = Command::Read {
+            reader: self.reader,
+            offset,
+            len,
+            since: Instant::now(),
+            reply,
+        };
+        match self.torrent.commands.try_send(command) {
+            Ok(()) => {}
+            Err(TrySendError::Full(Command::Read { reply, .. })) => {
+                reply(Err(ReadError::Overloaded))
+            }
+            Err(TrySendError::Closed(Command::Read { reply, .. })) => {
+                reply(Err(ReadError::Unavailable))
+            }
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {}
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(permit) = self.close.take() {
+            permit.send(Command::Close {
+                reader: self.reader,
+            });
+        }
+        self.torrent.leave();
+    }
+}

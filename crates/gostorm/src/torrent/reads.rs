@@ -1,0 +1,95 @@
+//! Reads that wait: before the info dict is known by file offset, after that by key.
+
+use std::time::{Duration, Instant};
+
+use gostorm_core::{ReadKey, ReaderKey};
+use rustc_hash::FxHashMap;
+
+use super::Reply;
+use crate::stream::ReadError;
+
+/// A read that came before it was known where its file lies.
+pub(super) struct EarlyRead {
+    pub(super) reader: ReaderKey,
+    pub(super) offset: u64,
+    pub(super) len: u32,
+    pub(super) since: Instant,
+    pub(super) reply: Reply,
+}
+
+/// The reads that came too early, in order of arrival.
+#[derive(Default)]
+pub(super) struct EarlyReads {
+    reads: Vec<EarlyRead>,
+}
+
+impl EarlyReads {
+    pub(super) fn push(&mut self, read: EarlyRead) {
+        if self.reads.len() < super::COMMANDS_MAX {
+            self.reads.push(read);
+        } else {
+            (read.reply)(Err(ReadError::Overloaded));
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<EarlyRead> {
+        std::mem::take(&mut self.reads)
+    }
+
+    /// When the next one fails.
+    pub(super) fn next_deadline(&self, allowed: Duration) -> Option<Instant> {
+        self.reads.iter().map(|read| read.since + allowed).min()
+    }
+
+    /// Fails those whose time is over.
+    pub(super) fn fail_late(&mut self, now: Instant, allowed: Duration) {
+        for late in self
+            .reads
+            .extract_if(.., |read| read.since + allowed <= now)
+        {
+            (late.reply)(Err(ReadError::TimedOut));
+        }
+    }
+
+    /// Fails those of a stream that closed.
+    pub(super) fn close(&mut self, reader: ReaderKey) {
+        for gone in self.reads.extract_if(.., |read| read.reader == reader) {
+            (gone.reply)(Err(ReadError::Unavailable));
+        }
+    }
+
+    /// Fails all.
+    pub(super) fn fail_all(&mut self, error: ReadError) {
+        for read in self.take() {
+            (read.reply)(Err(error));
+        }
+    }
+}
+
+/// A read that the swarm works on.
+pub(super) struct PendingRead {
+    /// In the torrent.
+    pub(super) offset: u64,
+    pub(super) len: u32,
+    pub(super) reply: Reply,
+}
+
+/// The reads that the swarm works on, by key.
+#[derive(Default)]
+pub(super) struct PendingReads {
+    reads: FxHashMap<ReadKey, PendingRead>,
+    next: u64,
+}
+
+impl PendingReads {
+    pub(super) fn insert(&mut self, read: PendingRead) -> ReadKey {
+        let key = ReadKey(self.next);
+        self.next += 1;
+        self.reads.insert(key, read);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: ReadKey) -> Option<PendingRead> {
+        self.reads.remove(&key)
+    }
+}
