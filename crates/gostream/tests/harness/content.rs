@@ -40,6 +40,12 @@ pub(crate) fn assert_same(original: &File, shown: &File, offset: u64, length: us
     }
 }
 
+/// Makes the kernel forget what it has cached of a file, so that the next read asks the server.
+pub(crate) fn forget(path: &Path) {
+    let file = File::open(path).unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+}
+
 /// A small reproducible source of numbers (SplitMix64), so that a failure can be repeated.
 pub(crate) struct Numbers(pub u64);
 

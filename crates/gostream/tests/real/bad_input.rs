@@ -99,7 +99,7 @@ fn a_folder_outside_of_the_library_is_refused() {
     let torrent = Torrent::make(&media::short_film(), 64 * 1024, None, &[]);
     let link = torrent.path.to_str().unwrap();
     let place = Place::new(json!({}));
-    for dir in ["../other", "/etc", "movies/../../x", "."] {
+    for dir in ["../other", "/etc", "movies/../../x"] {
         let finished = place.run(&["add", "--dir", dir, link]);
         assert_ne!(finished.code, Some(0), "--dir {dir}: {finished:?}");
         finished.refused(&[]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::content::sha256;
+use crate::harness::content::{forget, sha256};
 use crate::harness::media::{self, MIB};
 use crate::harness::server::{Place, Server};
 use crate::harness::swarm::{Peer, Torrent};
@@ -92,14 +92,19 @@ fn a_film_sleeps_after_the_last_close_and_wakes_again() {
         .add(&torrent.magnet_of_peers(&[seeder.address]))
         .remove(0);
     let expected = sha256(&original);
+    let mut uploaded = 0;
     for _ in 0..2 {
         let path = path.clone();
         let found = wait::within("reading the film", Duration::from_secs(60), move || {
+            forget(&path);
             sha256(&path)
         });
         assert_eq!(found, expected);
         wait::until("the film sleeps", Duration::from_secs(20), || {
             (seeder.figure("peers") == 0 && server.connections() == 0).then_some(())
         });
+        let now = seeder.figure("uploaded");
+        assert!(now > uploaded, "nothing was asked of the seeder");
+        uploaded = now;
     }
 }
