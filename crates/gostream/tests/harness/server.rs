@@ -176,6 +176,18 @@ impl Server {
         count
     }
 
+    /// How many Unix sockets of the process are connected: its own, and one a client.
+    pub(crate) fn unix_connections(&self) -> usize {
+        let inodes = self.socket_inodes();
+        let table = fs::read_to_string("/proc/net/unix").unwrap();
+        let rows = table.lines().skip(1).filter(|row| {
+            let columns: Vec<&str> = row.split_whitespace().collect();
+            // Num RefCount Protocol Flags Type St Inode [Path]; St 03 = connected.
+            columns[5] == "03" && inodes.iter().any(|inode| inode == columns[6])
+        });
+        rows.count()
+    }
+
     fn socket_inodes(&self) -> Vec<String> {
         let path = format!("/proc/{}/fd", self.process.id());
         let entries = fs::read_dir(path).unwrap();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::content::{assert_same, sha256};
 use crate::harness::media::{self, MIB, MIB_LEN};
-use crate::harness::server::{Place, Server, is_mounted};
+use crate::harness::server::{Server, is_mounted};
 use crate::harness::swarm::{Peer, Torrent};
 use crate::harness::wait;
 
@@ -144,6 +144,7 @@ fn a_killed_server_in_mid_add_leaves_nothing_half_written() {
     let torrent = Torrent::make(&media::short_film(), 64 * 1024, None, &[]);
     let server = Server::start(json!({}));
     // Nobody has the metadata: the server is still looking when it dies.
+    let idle = server.unix_connections();
     let mut adding = crate::harness::cli::binary();
     adding.arg("--config").arg(&server.place.config);
     adding.arg("--data-dir").arg(&server.place.data_dir);
@@ -152,7 +153,7 @@ fn a_killed_server_in_mid_add_leaves_nothing_half_written() {
     wait::until(
         "add has reached the server",
         Duration::from_secs(10),
-        || (unix_connections(&server.place) > 0).then_some(()),
+        || (server.unix_connections() > idle).then_some(()),
     );
     let place = server.kill();
     adding.wait_end(Duration::from_secs(30));
@@ -248,15 +249,4 @@ fn count_films(directory: &Path) -> usize {
         }
     }
     count
-}
-
-/// How many clients are connected to the control socket of a server.
-fn unix_connections(place: &Place) -> usize {
-    let socket = place.data_dir.join("state/control.sock");
-    let table = fs::read_to_string("/proc/net/unix").unwrap();
-    let socket = socket.to_string_lossy();
-    // Columns: ..., Flags (00010000 = listening), Type, State (03 = connected), Inode, Path.
-    let rows = table.lines().filter(|row| row.ends_with(&*socket));
-    rows.filter(|row| row.split_whitespace().nth(5) == Some("03"))
-        .count()
 }
