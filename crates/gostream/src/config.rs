@@ -17,6 +17,7 @@ mod key;
 pub mod keys;
 mod load;
 mod reference;
+mod resemble;
 mod settings;
 mod units;
 
@@ -26,3 +27,6 @@ pub use load::{Ignored, Loaded, Sources, load};
 pub use reference::defaults;
 pub use settings::{Config, DirectorySettings, EngineSettings, FsSettings, WebSettings};
 pub use units::{ByteSize, LogLevel};
+
+#[cfg(test)]
+mod tests;

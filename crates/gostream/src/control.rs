@@ -237,3 +237,6 @@ fn unreadable(error: &serde_json::Error) -> ControlError {
         "cannot read the answer of the running gostream, is it of another version? {error}"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,12 @@
 //!
 //! Prepared once per process, before the command; also switches on logging.
 
+use std::path::PathBuf;
+
 use crate::{
     config::{Config, Ignored, Sources, load},
     paths::{Directories, Place, choose},
 };
-use std::path::PathBuf;
 
 use super::{args::PlaceArgs, failure::Failure, logging};
 
@@ -45,7 +46,11 @@ impl Context {
             program: program.as_deref(),
         })?;
         for ignored in &loaded.ignored {
-            tracing::debug!(key = ignored.key, at = %ignored.at, known = ignored.known, "setting without effect");
+            let (key, at) = (&ignored.key, ignored.at);
+            match ignored.meant {
+                Some(meant) => tracing::warn!("{at}: unknown setting {key}, did you mean {meant}?"),
+                None => tracing::debug!("{at}: setting {key} has no effect"),
+            }
         }
         Ok(Self {
             config: loaded.config,

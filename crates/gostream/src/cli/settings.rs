@@ -1,5 +1,7 @@
 //! `gostream config`: which settings and directories are in effect.
 
+use std::fmt::Display;
+
 use super::{context::Context, failure::Failure, output};
 
 /// Prints them, one a line, and the keys of the file that have no effect.
@@ -18,28 +20,28 @@ fn lines(context: &Context) -> Vec<String> {
         || "none, all defaults".to_owned(),
         |file| file.display().to_string(),
     );
+    let line = |name: &str, value: &dyn Display| format!("{name:<18} {value}");
+    let engine = &config.engine;
     let mut lines = vec![
-        format!("settings:    {file}"),
-        format!("library:     {}", directories.library.display()),
-        format!("mount:       {}", directories.mount.display()),
-        format!("state:       {}", directories.state.display()),
-        format!("torrent port: {}", config.engine.torrent_port),
-        format!("read-ahead budget: {}", config.engine.read_ahead_budget),
-        format!("read deadline: {:?}", config.engine.read_deadline),
-        format!("sleep after: {:?}", config.engine.disconnect_timeout),
-        format!(
-            "peers per torrent: {}",
-            config.engine.connections_per_torrent
-        ),
-        format!("wakes at a time: {}", config.engine.wakes_at_a_time),
-        format!("owner:       {}:{}", config.fs.uid, config.fs.gid),
-        format!("log level:   {}", config.log_level.as_filter()),
+        line("settings", &file),
+        line("library", &directories.library.display()),
+        line("mount", &directories.mount.display()),
+        line("state", &directories.state.display()),
+        line("torrent port", &engine.torrent_port),
+        line("read-ahead budget", &engine.read_ahead_budget),
+        line("read deadline", &format!("{:?}", engine.read_deadline)),
+        line("sleep after", &format!("{:?}", engine.disconnect_timeout)),
+        line("peers per torrent", &engine.connections_per_torrent),
+        line("wakes at a time", &engine.wakes_at_a_time),
+        line("owner", &format!("{}:{}", config.fs.uid, config.fs.gid)),
+        line("URL in stubs", &config.web.gostorm_url),
+        line("log level", &config.log_level.as_filter()),
     ];
     lines.extend(ignored.iter().map(|ignored| {
-        let why = if ignored.known {
-            "has no effect in this version"
-        } else {
-            "is not known; kept and ignored"
+        let why = match (ignored.known, ignored.meant) {
+            (true, _) => "has no effect in this version".to_owned(),
+            (false, Some(meant)) => format!("is not known and left alone; did you mean {meant}?"),
+            (false, None) => "is not known and left alone".to_owned(),
         };
         format!("{file}:{}: {} {why}", ignored.at, ignored.key)
     }));

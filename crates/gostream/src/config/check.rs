@@ -132,13 +132,24 @@ fn fits(form: Form, text: &str) -> bool {
     }
 }
 
-/// The value as it stands in the file, shortened; only its type for secrets.
+/// The value as it stands in the file, shortened; nothing of secrets, and of
+/// objects and lists only that they are such.
 fn shown(key: &Key, value: &Value<'_>, text: &str) -> String {
+    let is_list_key = matches!(key.kind, Kind::TextList { .. });
     match value {
         Value::Object(_) => "an object".to_owned(),
-        Value::Array(_) if !matches!(key.kind, Kind::TextList { .. }) => "a list".to_owned(),
-        _ if key.secret => "something else (not shown)".to_owned(),
-        _ => shorten(value.text(text)),
+        Value::Array(_) if !is_list_key => "a list".to_owned(),
+        Value::Array(_)
+        | Value::StringLit(_)
+        | Value::NumberLit(_)
+        | Value::BooleanLit(_)
+        | Value::NullKeyword(_) => {
+            if key.secret {
+                "something else (not shown)".to_owned()
+            } else {
+                shorten(value.text(text))
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 use super::{
     document, environment,
     error::{ConfigError, Place, Position, Problem},
+    resemble,
     settings::Config,
 };
 
@@ -52,6 +53,8 @@ pub struct Ignored {
     pub at: Position,
     /// Whether we know the key, and only do not use it in this version.
     pub known: bool,
+    /// The key that an unknown one was perhaps meant to be.
+    pub meant: Option<&'static str>,
 }
 
 /// Reads the settings.
@@ -67,6 +70,11 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
     if let Some((path, text)) = &file {
         match document::read(text, &mut config) {
             Ok(unused) => ignored.extend(unused.into_iter().map(|unused| Ignored {
+                meant: if unused.known {
+                    None
+                } else {
+                    resemble::known_key(&unused.key)
+                },
                 key: unused.key,
                 at: unused.at,
                 known: unused.known,

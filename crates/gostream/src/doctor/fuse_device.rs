@@ -19,14 +19,10 @@ pub(super) fn judge(opened: &Result<(), io::Error>) -> Finding {
     let Err(error) = opened else {
         return Finding::ok(ABOUT, "can be opened");
     };
-    let remedy = match error.kind() {
-        io::ErrorKind::NotFound => {
-            "load the kernel module: modprobe fuse; in a container: pass --device /dev/fuse"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "chmod 666 /dev/fuse; in a container: pass --device /dev/fuse --cap-add SYS_ADMIN"
-        }
-        _ => "modprobe fuse, and look into dmesg",
+    let remedy = if error.kind() == io::ErrorKind::PermissionDenied {
+        "chmod 666 /dev/fuse; in a container: pass --device /dev/fuse --cap-add SYS_ADMIN"
+    } else {
+        "load the kernel module: modprobe fuse; in a container: pass --device /dev/fuse"
     };
     Finding::error(ABOUT, format!("cannot be opened: {error}"), remedy)
 }

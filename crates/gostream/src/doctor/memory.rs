@@ -126,7 +126,7 @@ mod tests {
         let remedy = judged(400, None).remedy;
         assert_eq!(
             remedy.as_deref(),
-            Some("set read_ahead_budget_mb to 179 or less")
+            Some("set read_ahead_budget_mb to 180 or less")
         );
     }
 

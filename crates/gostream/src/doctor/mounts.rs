@@ -53,13 +53,13 @@ pub(super) fn look(path: &Path) -> MountPoint {
 /// the type is the first field after ` - `.
 fn mounted_type(table: &str, path: &Path) -> Option<String> {
     let path = path.to_str()?;
-    let kinds = table.lines().filter_map(|line| {
+    let mut kinds = table.lines().filter_map(|line| {
         let point = line.split(' ').nth(4)?;
         let (_, rest) = line.split_once(" - ")?;
         let kind = rest.split(' ').next()?;
         (unescape(point) == path).then(|| kind.to_owned())
     });
-    kinds.last()
+    kinds.next_back()
 }
 
 /// Blank, tab, newline and backslash are written `\040`, `\011`, `\012` and

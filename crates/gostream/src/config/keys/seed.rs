@@ -89,7 +89,7 @@ pub(super) const KEYS: &[Key] = &[
         PORTS,
         "",
         Some(|c, n| c.web.proxy_port = port(n)),
-        "Port of the HTTP proxy.",
+        "Port of the HTTP proxy, which this version does not open.",
     ),
     int(
         "metrics_port",
@@ -97,7 +97,7 @@ pub(super) const KEYS: &[Key] = &[
         PORTS,
         "",
         Some(|c, n| c.web.metrics_port = port(n)),
-        "Port of the metrics and of the control panel.",
+        "Port of the metrics and of the control panel, which this version does not open.",
     ),
     int(
         "metadata_cache_size_mb",
