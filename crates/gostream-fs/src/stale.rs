@@ -37,6 +37,8 @@ pub enum PointState {
         /// Whether it answers.
         answers: bool,
     },
+    /// A GoStream of another user, dead or alive, that lets nobody else in.
+    OtherUser,
     /// A mount that is not ours.
     Foreign {
         /// Its type.
@@ -68,6 +70,16 @@ pub enum StaleError {
         point = point.display()
     )]
     Hung {
+        /// Where.
+        point: PathBuf,
+    },
+    /// Another user's instance, which does not let this one look in.
+    #[error(
+        "{point} is the mount of another user's GoStream: stop that one, or as that user run \
+         'fusermount3 -uz {point}'",
+        point = point.display()
+    )]
+    OtherUser {
         /// Where.
         point: PathBuf,
     },
@@ -158,6 +170,7 @@ pub fn prepare(point: &Path) -> Result<PathBuf, StaleError> {
             }
             PointState::Live { answers: true } => return Err(StaleError::Live { point }),
             PointState::Live { answers: false } => return Err(StaleError::Hung { point }),
+            PointState::OtherUser => return Err(StaleError::OtherUser { point }),
             PointState::Foreign { fs_type } => return Err(StaleError::Foreign { point, fs_type }),
             PointState::NotEmpty => return Err(StaleError::NotEmpty { point }),
             PointState::NotDirectory => return Err(StaleError::NotDirectory { point }),
@@ -196,6 +209,7 @@ fn state_of(point: &Path) -> io::Result<PointState> {
                 .count(),
         },
         Answer::Alive => PointState::Live { answers: true },
+        Answer::Denied => PointState::OtherUser,
         Answer::None => PointState::Live { answers: false },
     })
 }
@@ -215,11 +229,13 @@ fn state_of_directory(point: &Path) -> io::Result<PointState> {
 enum Answer {
     Alive,
     Dead,
+    Denied,
     None,
 }
 
 /// Asks the server of a mount, on a thread that is left behind if it never answers. statfs and not stat: the
-/// kernel answers a stat of a dead mount from its cache for a second.
+/// kernel answers a stat of a dead mount from its cache for a second. The stat after it is for a mount that lets
+/// only its owner in: there the kernel answers the statfs itself.
 fn answer(point: &Path) -> Answer {
     let (sender, receiver) = mpsc::channel();
     let path = point.to_owned();
@@ -227,13 +243,15 @@ fn answer(point: &Path) -> Answer {
         .name("gostream-probe".to_owned())
         .spawn(move || {
             // Nobody may be listening any more.
-            let _ = sender.send(rustix::fs::statfs(path).map(|_| ()));
+            let answer = rustix::fs::statfs(&path).and_then(|_| rustix::fs::stat(&path));
+            let _ = sender.send(answer.map(|_| ()));
         });
     if asking.is_err() {
         return Answer::None;
     }
     match receiver.recv_timeout(ANSWER_TIME) {
         Ok(Err(Errno::NOTCONN | Errno::CONNABORTED)) => Answer::Dead,
+        Ok(Err(Errno::ACCESS)) => Answer::Denied,
         Ok(Ok(()) | Err(_)) => Answer::Alive,
         Err(_) => Answer::None,
     }

@@ -73,7 +73,7 @@ impl Drop for Mounter {
 }
 
 /// Takes everything off a point at the end of a test.
-struct Cleared<'a>(&'a Path);
+pub(crate) struct Cleared<'a>(pub(crate) &'a Path);
 
 impl Drop for Cleared<'_> {
     fn drop(&mut self) {
