@@ -1,6 +1,6 @@
 //! Files are replaced whole or not at all.
 //!
-//! [`write`] puts the bytes into a temporary file of the same folder, syncs it, renames it over the target
+//! [`write()`] puts the bytes into a temporary file of the same folder, syncs it, renames it over the target
 //! and syncs the folder: whoever reads sees the old file or the new one, also after `kill -9` or a power cut.
 //! What a killed process leaves behind has a name of its own ([`is_temporary`]); the scan of the stub tree
 //! ignores such files and removes those of earlier processes ([`is_leftover`]). Used for stubs, side-cars,

@@ -1,8 +1,8 @@
 //! The database: one connection that writes, on a thread of its own, and one that reads.
 //!
-//! Repositories (`torrents`, `known_peers`, `bans`, `inodes`) hand closures to [`Store`]: [`Store::read`] runs
-//! one on the caller's thread behind a lock that nothing else is taken under; [`Store::write`] queues one for
-//! the writer and waits; [`Store::write_later`] queues and returns. Each write is one transaction. The journal
+//! Repositories (`torrents`, `known_peers`, `bans`, `inodes`) hand closures to [`Store`]: `read` runs
+//! one on the caller's thread behind a lock that nothing else is taken under; `write` queues one for
+//! the writer and waits; `write_later` queues and returns. Each write is one transaction. The journal
 //! is a WAL with `synchronous = NORMAL`: no sync per write (SD cards), and a power cut may lose the last
 //! writes but never the database.
 

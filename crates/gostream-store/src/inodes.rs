@@ -19,6 +19,13 @@ use crate::{db::Store, error::StoreError};
 /// compare both ways).
 const BULK: usize = if cfg!(test) { 6 } else { 500 };
 
+/// From this many keys on, the pages that change outgrow the usual cache and would be written out twice.
+const LARGE: usize = if cfg!(test) { 9 } else { 5000 };
+/// Page cache for that, for the time of the transaction: 32 MiB. (Negative: KiB instead of pages.)
+const LARGE_CACHE_KIB: i64 = -32 * 1024;
+/// SQLite's own page cache: 2 MiB.
+const CACHE_KIB: i64 = -2000;
+
 /// What a number is for. Paths are relative to the root, without a slash at either end; the empty one is
 /// the root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,8 +91,20 @@ impl Inodes<'_> {
     /// The numbers of `keys`, in their order, given in one transaction where there is none yet. Distinct keys
     /// get distinct numbers; the root has 1; 0 is never given.
     pub fn assign(&self, keys: Vec<InodeKey>) -> Result<Vec<u64>, StoreError> {
+        if keys.len() < LARGE {
+            return self
+                .store
+                .write("give inode numbers", move |db| assign(db, &keys));
+        }
+        let numbers = self.store.write("give inode numbers", move |db| {
+            db.pragma_update(None, "cache_size", LARGE_CACHE_KIB)?;
+            let numbers = assign(db, &keys);
+            db.pragma_update(None, "cache_size", CACHE_KIB)?;
+            numbers
+        });
         self.store
-            .write("give inode numbers", move |db| assign(db, &keys))
+            .write_later("free memory", |db| db.execute_batch("PRAGMA shrink_memory"));
+        numbers
     }
 
     /// Moves the numbers of a file or folder, and of all that lies in it, to a new path. A number that the new
