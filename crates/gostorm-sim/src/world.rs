@@ -1,0 +1,250 @@
+//! The world of one run: it drives swarms and the arbiter as the shell does, on virtual time.
+//!
+//! The rule is the shell's: one input, every output acted upon, the next input; `Turn` ends a batch.
+//! A batch is all that happens within one `quantum`. After each input safety is checked (`check`):
+//! memory within the budget, slots filled once, nothing served that is not right and verified, and
+//! no wake-up that spins. A broken rule panics with what is wrong; the caller adds the seed.
+
+mod check;
+mod network;
+mod readers;
+mod report;
+mod spec;
+mod store;
+mod torrent;
+mod trace;
+
+use std::collections::VecDeque;
+
+use gostorm_core::budget::Arbiter;
+use gostorm_core::{Input, PeerKey, Swarm, Time};
+use gostorm_wire::{BlockSpan, Message, PieceIndex};
+
+use self::network::Connection;
+use self::readers::{ReadOrder, Seated};
+pub use self::report::{Report, TorrentReport};
+pub use self::spec::{TorrentSpec, WorldSpec};
+use self::torrent::Torrent;
+use self::trace::Trace;
+use crate::events::Events;
+use crate::link::Link;
+use crate::peer::{PeerTimer, Saying};
+use crate::rng::Rng;
+
+/// Something that will happen.
+#[derive(Debug)]
+enum Event {
+    /// The driver of a torrent takes an input.
+    Input(usize, Input),
+    /// A torrent's wake-up time, if it still is the one with this number.
+    Wake(usize, u64),
+    /// A dial of ours to a peer ends.
+    Dialled(usize, usize),
+    /// A peer dials us.
+    Knock(usize, usize),
+    /// What a peer said reaches our line; then us.
+    Reaches(usize, Saying),
+    /// What a peer said has arrived.
+    Hears(usize, Saying),
+    /// What we said reaches a peer.
+    Tells(usize, Message),
+    /// A peer's timer.
+    PeerTimer(usize, PeerTimer),
+    /// A complete piece was hashed; the number tells this filling from another.
+    Hashed(usize, PieceIndex, u64),
+    /// A tracker answers.
+    TrackerAnswers(usize, usize),
+    /// A player opens its file.
+    Starts(usize),
+    /// A player's timer, if it still is the one with this number.
+    PlayerTimer(usize, u64),
+    /// A read's answer reaches its player.
+    Answered(u64, bool),
+}
+
+/// One run.
+pub struct World {
+    spec: WorldSpec,
+    now: Time,
+    events: Events<Event>,
+    /// Inputs that follow from the outputs of the one being handled.
+    pending: VecDeque<(usize, Input)>,
+    rng: Rng,
+    arbiter: Arbiter,
+    torrents: Vec<Torrent>,
+    connections: Vec<Connection>,
+    access: Option<Link>,
+    seats: Vec<Option<Seated>>,
+    reads: rustc_hash::FxHashMap<u64, ReadOrder>,
+    next_read: u64,
+    inputs: u64,
+    held_max: u64,
+    hasher_free: Time,
+    trace: Trace,
+    /// What a block in hand is, for `Output::Store`.
+    in_hand: Option<(PeerKey, BlockSpan, u64)>,
+}
+
+impl World {
+    /// A world at time 0; the same spec and seed give the same run.
+    #[must_use]
+    pub fn new(spec: WorldSpec, seed: u64) -> Self {
+        let rng = Rng::new(seed);
+        let mut events = Events::default();
+        let torrents: Vec<Torrent> = spec
+            .torrents
+            .iter()
+            .map(|torrent| Torrent::new(torrent.clone(), seed))
+            .collect();
+        for (at, player) in spec.players.iter().enumerate() {
+            events.push(Time::ZERO + player.starts, Event::Starts(at));
+        }
+        let mut world = Self {
+            now: Time::ZERO,
+            events,
+            pending: VecDeque::new(),
+            arbiter: Arbiter::new(spec.budget),
+            torrents,
+            connections: Vec::new(),
+            access: spec.access.map(Link::new),
+            seats: spec.players.iter().map(|_| None).collect(),
+            reads: rustc_hash::FxHashMap::default(),
+            next_read: 0,
+            inputs: 0,
+            held_max: 0,
+            hasher_free: Time::ZERO,
+            trace: Trace::default(),
+            in_hand: None,
+            rng,
+            spec,
+        };
+        (0..world.torrents.len()).for_each(|torrent| world.introduce(torrent));
+        world.settle();
+        world
+    }
+
+    /// Keeps the trace as text too, for `replay --trace`.
+    pub fn keep_text(&mut self) {
+        self.trace.keep_text();
+    }
+
+    /// Takes the lines of the trace so far.
+    pub fn take_text(&mut self) -> Vec<String> {
+        self.trace.take_text()
+    }
+
+    /// The present.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The state machine of a torrent.
+    #[must_use]
+    pub fn swarm(&self, torrent: usize) -> &Swarm {
+        &self.torrents[torrent].swarm
+    }
+
+    /// Runs until nothing happens before `until`, and moves the clock there.
+    pub fn run_until(&mut self, until: Time) {
+        while self.step(until) {}
+        self.now = self.now.max(until);
+    }
+
+    /// Runs until every player has all it wanted, or `until`. True when they have.
+    pub fn run_until_done(&mut self, until: Time) -> bool {
+        while !self.all_done() && self.step(until) {}
+        if !self.all_done() {
+            self.now = self.now.max(until);
+        }
+        self.all_done()
+    }
+
+    /// Takes one batch of events; false when there is none before `until`.
+    fn step(&mut self, until: Time) -> bool {
+        let Some(at) = self.events.next_at().filter(|at| *at <= until) else {
+            return false;
+        };
+        // The driver comes a little late and takes all that has come in the meantime.
+        let quantum = u64::try_from(self.spec.quantum.as_micros()).unwrap_or(0).max(1);
+        self.now = self.now.max(Time(at.0.div_ceil(quantum) * quantum));
+        while let Some(event) = self.events.pop(self.now) {
+            self.apply(event);
+            self.drain_pending();
+        }
+        self.settle();
+        true
+    }
+
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Input(torrent, input) => self.give(torrent, input),
+            Event::Wake(torrent, number) => {
+                if self.torrents[torrent].wake_number == number {
+                    self.torrents[torrent].woke();
+                }
+            }
+            Event::Dialled(torrent, peer) => self.dialled(torrent, peer),
+            Event::Knock(torrent, peer) => self.knocks(torrent, peer),
+            Event::Reaches(connection, saying) => self.reaches(connection, saying),
+            Event::Hears(connection, saying) => self.hears(connection, saying),
+            Event::Tells(connection, message) => self.tells(connection, &message),
+            Event::PeerTimer(connection, timer) => self.peer_timer(connection, timer),
+            Event::Hashed(torrent, piece, filling) => self.hashed(torrent, piece, filling),
+            Event::TrackerAnswers(torrent, tracker) => self.tracker_answers(torrent, tracker),
+            Event::Starts(player) => self.starts(player),
+            Event::PlayerTimer(player, number) => self.player_timer(player, number),
+            Event::Answered(read, served) => self.answered(read, served),
+        }
+    }
+
+    /// Hands an input to a swarm and acts on its outputs.
+    fn give(&mut self, torrent: usize, input: Input) {
+        self.inputs += 1;
+        self.trace.input(self.now, torrent, &input);
+        let one = &mut self.torrents[torrent];
+        one.dirty = true;
+        one.swarm.handle(self.now, input);
+        while let Some(output) = self.torrents[torrent].swarm.poll() {
+            self.trace.output(self.now, torrent, &output);
+            self.act(torrent, output);
+        }
+        self.in_hand = None;
+        self.check_after_input(torrent);
+    }
+
+    fn drain_pending(&mut self) {
+        while let Some((torrent, input)) = self.pending.pop_front() {
+            self.give(torrent, input);
+        }
+    }
+
+    /// Ends the batch: a turn for each swarm that took an input or was woken.
+    fn settle(&mut self) {
+        for _ in 0..check::TURNS_MAX {
+            self.drain_pending();
+            let Some(torrent) = self.torrents.iter().position(|torrent| torrent.dirty) else {
+                return;
+            };
+            self.give(torrent, Input::Turn);
+            self.torrents[torrent].dirty = false;
+            self.set_wake(torrent);
+        }
+        panic!("a batch at {} does not end", self.now);
+    }
+
+    fn set_wake(&mut self, torrent: usize) {
+        let one = &mut self.torrents[torrent];
+        let at = one.swarm.wake_at();
+        one.check_spin(self.now, at);
+        if one.wake_at != at {
+            one.wake_at = at;
+            one.wake_number += 1;
+            let later = at.max(Time(self.now.0 + 1));
+            let number = one.wake_number;
+            if at != Time::NEVER {
+                self.events.push(later, Event::Wake(torrent, number));
+            }
+        }
+    }
+}
