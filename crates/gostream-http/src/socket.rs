@@ -166,15 +166,20 @@ impl ControlSocket {
 pub fn connect(path: &Path) -> Result<unix::UnixStream, SocketError> {
     at_short_path(path, |short| unix::UnixStream::connect(short)).map_err(|source| {
         let path = path.to_owned();
-        match source.kind() {
+        let nobody = matches!(
+            source.kind(),
             io::ErrorKind::NotFound
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::NotADirectory => SocketError::NoServer { path },
-            _ => SocketError::Io {
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::NotADirectory
+        );
+        if nobody {
+            SocketError::NoServer { path }
+        } else {
+            SocketError::Io {
                 what: "cannot reach the running gostream",
                 path,
                 source,
-            },
+            }
         }
     })
 }

@@ -87,3 +87,6 @@ fn doctor(context: &Context) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

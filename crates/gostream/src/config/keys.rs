@@ -74,6 +74,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::config::key::Form;
 
     #[test]
     fn a_name_or_alias_occurs_once() {
@@ -91,8 +92,8 @@ mod tests {
                 Kind::Int { default, range, .. } => range.contains(default),
                 Kind::Number { default, range, .. } => range.contains(default),
                 Kind::Text { default, form, .. } => match form {
-                    super::super::key::Form::OneOf(names) => names.contains(default),
-                    _ => true,
+                    Form::OneOf(names) => names.contains(default),
+                    Form::Any | Form::Url | Form::Path => true,
                 },
                 Kind::Flag { .. } | Kind::TextList { .. } | Kind::Object => true,
             };

@@ -4,6 +4,7 @@
 
 use std::{collections::HashMap, ffi::OsString, fs, path::PathBuf, time::Duration};
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{
@@ -376,4 +377,42 @@ fn the_printed_reference_is_a_file_that_changes_nothing() {
     assert!(unused.iter().all(|unused| unused.known));
     let without_effect = keys::all().filter(|key| !key.kind.has_effect()).count();
     assert_eq!(unused.len(), without_effect);
+}
+
+/// Text that is nearly a configuration: the printed reference with a piece
+/// cut out and something else put in.
+fn nearly_a_configuration() -> impl Strategy<Value = String> {
+    let text = defaults();
+    let len = text.len();
+    (
+        0..len,
+        0..40_usize,
+        "\\PC{0,12}|[\\[\\]{}\",:/*\\\\u0-9e.+-]{0,12}",
+    )
+        .prop_map(move |(start, cut, put)| {
+            let start = text.floor_char_boundary(start);
+            let end = text.floor_char_boundary(len.min(start + cut)).max(start);
+            format!("{}{put}{}", &text[..start], &text[end..])
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_text_upsets_the_reader(text in "\\PC{0,80}|[\\[\\]{}\",:/*\\\\u0-9e.+\\r\\n -]{0,80}") {
+        let _ = document::read(&text, &mut Config::default());
+    }
+
+    #[test]
+    fn a_mistake_lies_within_the_text(text in nearly_a_configuration()) {
+        if let Err(mistakes) = document::read(&text, &mut Config::default()) {
+            prop_assert!(!mistakes.is_empty());
+            for mistake in mistakes {
+                let line = text.split('\n').nth(mistake.at.line - 1);
+                let columns = line.map_or(0, |line| line.chars().count());
+                prop_assert!(line.is_some() && mistake.at.column <= columns + 1, "{mistake:?}");
+            }
+        }
+    }
 }

@@ -194,7 +194,7 @@ async fn no_server_is_told_apart() {
 }
 
 /// Answers one request with these bytes and closes.
-async fn answer_with(bytes: &'static [u8]) -> (TempDir, PathBuf) {
+fn answer_with(bytes: &'static [u8]) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("control.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -214,7 +214,7 @@ async fn answer_with(bytes: &'static [u8]) -> (TempDir, PathBuf) {
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_a_failure_and_never_an_end() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n{\"progress\":{\"stage\":\"writing\",\"peers\":0,\"done_bytes\":0,\"total_bytes\":0}}\n{\"added\":[";
-    let (_dir, path) = answer_with(head).await;
+    let (_dir, path) = answer_with(head);
     let client = ControlClient::find(&path).unwrap();
     let events = events(&client, "x").await;
     assert!(matches!(
@@ -234,7 +234,7 @@ async fn nonsense_is_a_failure() {
         b"SSH-2.0-x\r\n",
         b"",
     ] {
-        let (_dir, path) = answer_with(bytes).await;
+        let (_dir, path) = answer_with(bytes);
         let client = ControlClient::find(&path).unwrap();
         let failed = client.list().await.unwrap_err();
         assert!(matches!(failed, ControlError::Failed { .. }), "{failed}");
