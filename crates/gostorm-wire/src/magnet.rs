@@ -170,14 +170,10 @@ fn push_once(urls: &mut Vec<String>, url: String) {
 }
 
 /// `0,2,4-7` (BEP 53).
-fn select(into: &mut Vec<RangeInclusive<u32>>, text: &str) -> Result<(), MagnetError> {
-    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+fn select(into: &mut Vec<RangeInclusive<u32>>, list: &str) -> Result<(), MagnetError> {
+    for part in list.split(',').map(str::trim).filter(|p| !p.is_empty()) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let range = first
-            .trim()
-            .parse::<u32>()
-            .ok()
-            .zip(last.trim().parse().ok());
+        let range = text::number::<u32>(first.trim()).zip(text::number(last.trim()));
         match range {
             Some((first, last)) if first <= last => into.push(first..=last),
             Some(_) | None => {

@@ -4,8 +4,13 @@
 //! A port is never 0; a host name has only characters of host names.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+
+use super::text::number;
+
+/// The longest host name in bytes (RFC 1035 section 2.3.4).
+const HOST_LEN_MAX: usize = 253;
 
 /// Where a peer may be found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,9 +44,15 @@ impl FromStr for PeerHint {
             };
         }
         let (host, port) = text.rsplit_once(':').ok_or(PeerHintError)?;
-        let port = port.parse().map_err(|_| PeerHintError)?;
+        let port = number(port)
+            .filter(|port| *port != 0)
+            .ok_or(PeerHintError)?;
+        // An address whose port is written oddly is still an address.
+        if let Ok(ip) = host.parse::<Ipv4Addr>() {
+            return Ok(Self::Addr((ip, port).into()));
+        }
         let character = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
-        if port == 0 || host.is_empty() || host.len() > 253 || !host.bytes().all(character) {
+        if host.is_empty() || host.len() > HOST_LEN_MAX || !host.bytes().all(character) {
             return Err(PeerHintError);
         }
         Ok(Self::Host {

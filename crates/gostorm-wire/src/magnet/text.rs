@@ -61,3 +61,9 @@ impl Escaped<'_> {
 pub(super) fn escape(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, ESCAPED)
 }
+
+/// A decimal number that fits. Rust's own parser also takes a sign.
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let digits = text.bytes().all(|c| c.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}

@@ -45,6 +45,11 @@ pub(crate) fn magnets() -> Vec<Case> {
             "useless-peers",
             with("&x.pe=&x.pe=1.2.3.4&x.pe=1.2.3.4:0&x.pe=a b:5&x.pe=h:99999&x.pe=%5B::1%5D:0"),
         ),
+        (
+            "oddly-written-peers",
+            with("&x.pe=192.0.2.1:00000081&x.pe=192.0.2.1:+81&x.pe=h.example:+9"),
+        ),
+        ("select-with-a-sign", with("&so=+1")),
         ("v2-only", format!("magnet:?{v2}").into()),
         ("no-topic", b"magnet:?dn=film".to_vec()),
         ("no-parameters", b"magnet:?".to_vec()),
