@@ -5,7 +5,7 @@
 
 use fuser::Errno;
 
-use crate::source::{OpenError, ReadFailure};
+use crate::failure::{OpenError, ReadFailure};
 
 /// What the operations themselves refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

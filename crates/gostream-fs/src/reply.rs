@@ -12,8 +12,8 @@ use fuser::ReplyData;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use crate::failure::ReadFailure;
 use crate::metrics::FsMetrics;
-use crate::source::ReadFailure;
 
 /// The reads that wait for their bytes. Its size is bounded by the kernel: one entry for each request that is
 /// under way.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use gostream_library::Stub;
 
+use crate::failure::OpenError;
 use crate::reply::ReadReply;
 
 /// Opens films. Called from several threads at once.
@@ -29,38 +30,4 @@ pub trait MediaFile: Send + Sync {
     /// `len` is at least 1 and `offset + len` is never beyond the size of the stub that was opened. Called
     /// from several threads at once, in any order of offsets. Never blocks on the network.
     fn read(&self, offset: u64, len: u32, reply: ReadReply);
-}
-
-/// Why a film cannot be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The torrent or its file is not there (any more).
-    #[error("the film is not in the library")]
-    NotFound,
-    /// The source cannot take another reader now.
-    #[error("the source cannot take another reader")]
-    Busy,
-    /// The process is on its way out.
-    #[error("shutting down")]
-    ShuttingDown,
-    /// Anything else.
-    #[error("the film cannot be opened")]
-    Io,
-}
-
-/// Why a read was not served. The reader sees EIO in every case; the reasons are counted apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadFailure {
-    /// The deadline of the read passed.
-    #[error("the deadline passed")]
-    TimedOut,
-    /// Nobody has the bytes.
-    #[error("no peer has the bytes")]
-    Unavailable,
-    /// The process is on its way out, or the torrent was removed.
-    #[error("shutting down")]
-    ShuttingDown,
-    /// Anything else.
-    #[error("input/output error")]
-    Io,
 }
