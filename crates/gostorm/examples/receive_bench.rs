@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,10 @@ fn cpu_in(schedstat: &std::path::Path) -> Outcome<Duration> {
 }
 
 /// Sends `blocks` piece messages to whoever connects, and says what CPU time that took.
-fn sender(blocks: usize) -> Outcome<(SocketAddr, JoinHandle<Outcome<Duration>>)> {
+fn sender(
+    blocks: usize,
+    end: Receiver<()>,
+) -> Outcome<(SocketAddr, JoinHandle<Outcome<Duration>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let thread = std::thread::spawn(move || {
@@ -98,8 +102,8 @@ fn sender(blocks: usize) -> Outcome<(SocketAddr, JoinHandle<Outcome<Duration>>)>
             stream.write_all(&batch)?;
         }
         let cpu = cpu_in(std::path::Path::new("/proc/thread-self/schedstat"))?;
-        // The other end stays until it has counted, so that this thread is still listed then.
-        let _ = stream.read(&mut [0])?;
+        // This thread has to be listed still when the other end counts.
+        let _ = end.recv();
         Ok(cpu)
     });
     Ok((address, thread))
@@ -110,11 +114,11 @@ fn finish(
     before: Duration,
     started: Instant,
     sender: JoinHandle<Outcome<Duration>>,
-    stream_end: impl FnOnce(),
+    end: std::sync::mpsc::Sender<()>,
 ) -> Outcome<Measured> {
     let wall = started.elapsed();
     let all = cpu_of_all_threads()?.saturating_sub(before);
-    stream_end();
+    drop(end);
     let sender = sender.join().map_err(|_| "the sender panicked")??;
     Ok(Measured {
         blocks,
@@ -125,7 +129,8 @@ fn finish(
 
 fn floor(blocks: usize) -> Outcome<Measured> {
     let before = cpu_of_all_threads()?;
-    let (address, sender) = sender(blocks)?;
+    let (end, ended) = std::sync::mpsc::channel();
+    let (address, sender) = sender(blocks, ended)?;
     let mut stream = TcpStream::connect(address)?;
     let mut memory = vec![1; KEPT * (BLOCK + HEADER)];
     let started = Instant::now();
@@ -133,17 +138,18 @@ fn floor(blocks: usize) -> Outcome<Measured> {
         let at = number % KEPT * (BLOCK + HEADER);
         stream.read_exact(&mut memory[at..at + BLOCK + HEADER])?;
     }
-    finish(blocks, before, started, sender, || drop(stream))
+    finish(blocks, before, started, sender, end)
 }
 
 async fn task(blocks: usize) -> Outcome<Measured> {
     let before = cpu_of_all_threads()?;
-    let (address, sender) = sender(blocks)?;
+    let (end, ended) = std::sync::mpsc::channel();
+    let (address, sender) = sender(blocks, ended)?;
     let stream = tokio::net::TcpStream::connect(address).await?;
     let pool = Pool::new(2 * KEPT as u64 * u64::from(BLOCK_LEN));
     let (events, mut inbox) = mpsc::channel::<PeerEvent>(256);
     let started = Instant::now();
-    let handle = peer::spawn(1, stream, pool, events, PeerConfig::default());
+    let _handle = peer::spawn(1, stream, pool, events, PeerConfig::default());
     let mut kept: VecDeque<BlockBuf> = VecDeque::new();
     let mut batch = Vec::new();
     let mut seen = 0;
@@ -165,5 +171,5 @@ async fn task(blocks: usize) -> Outcome<Measured> {
             }
         }
     }
-    finish(blocks, before, started, sender, || drop(handle))
+    finish(blocks, before, started, sender, end)
 }

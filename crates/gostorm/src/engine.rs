@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     port: AtomicU64,
     awake: Mutex<FxHashMap<InfoHash, Arc<Handle>>>,
     keys: AtomicU64,
+    /// Connected peers of all torrents.
+    pub(crate) peers: Arc<AtomicUsize>,
     tasks: TaskTracker,
     runtime: tokio::runtime::Handle,
 }
@@ -184,6 +186,7 @@ impl Engine {
             port: AtomicU64::new(0),
             awake: Mutex::new(FxHashMap::default()),
             keys: AtomicU64::new(1),
+            peers: Arc::default(),
             tasks: TaskTracker::new(),
             runtime: tokio::runtime::Handle::current(),
             config,
@@ -244,6 +247,18 @@ impl Engine {
         let (reply, state) = oneshot::channel();
         handle.commands.try_send(Command::Inspect { reply }).ok()?;
         state.await.ok()
+    }
+
+    /// True when a torrent is awake. Wakes nothing.
+    #[must_use]
+    pub fn is_awake(&self, info_hash: InfoHash) -> bool {
+        self.shared.awake.lock().contains_key(&info_hash)
+    }
+
+    /// Connected peers of all torrents.
+    #[must_use]
+    pub fn peer_count(&self) -> usize {
+        self.shared.peers.load(Ordering::Relaxed)
     }
 
     /// Torrents that are awake.

@@ -4,9 +4,14 @@
 //! client of a running server. `main.rs` hands the command line the one thing
 //! it cannot know, the application itself ([`cli::App`]).
 
+mod app;
 pub mod cli;
 pub mod config;
 pub mod control;
+mod demo;
 pub mod doctor;
+mod librarian;
 pub mod link;
 pub mod paths;
+
+pub use app::Gostream;

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gostorm_core::{AnnounceOutcome, AnnouncePlan, DisconnectReason, Output, PeerKey};
 use gostorm_wire::{
@@ -29,9 +30,26 @@ const PEER_EVENTS_MAX: usize = 128;
 /// Longest list of trackers that is used of one torrent.
 pub(super) const TRACKERS_MAX: usize = 24;
 
+/// Counts a connected peer for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A connected peer.
 pub(super) struct Remote {
     handle: PeerHandle,
+    _counted: Counted,
     pub(super) addr: SocketAddr,
     pub(super) incoming: bool,
     pub(super) fast: bool,
@@ -213,6 +231,7 @@ impl Links {
             key,
             Remote {
                 handle,
+                _counted: Counted::new(&self.shared.peers),
                 addr,
                 incoming,
                 fast,

@@ -1,0 +1,111 @@
+//! What every way of running needs: the lock, the database, the stub tree, the engine, the librarian.
+//!
+//! Must be built within a tokio runtime. Dropping it gives the lock back.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use gostorm::Engine;
+use gostream_store::{StateLock, Store, StubTree};
+
+use super::store::EngineStore;
+use crate::cli::{Context, Failure};
+use crate::librarian::{Librarian, Shelf};
+
+/// Threads that hash pieces: one keeps up with any line of a small board, two with a LAN.
+const HASH_THREADS_MAX: usize = 2;
+
+/// The built parts.
+pub(super) struct Parts {
+    pub(super) engine: Engine,
+    pub(super) librarian: Arc<Librarian>,
+    pub(super) shelf: Arc<Shelf>,
+    store: Arc<Store>,
+    _lock: StateLock,
+}
+
+impl Parts {
+    /// Takes the lock and builds; `listen` is where peers may reach us.
+    pub(super) fn build(context: &Context, listen: Vec<SocketAddr>) -> Result<Self, Failure> {
+        let directories = &context.directories;
+        let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+        let lock = StateLock::acquire(&directories.state).map_err(|error| failed(&error))?;
+        prepare_library(context, &directories.library)?;
+        let store = Arc::new(Store::open(&directories.database()).map_err(|error| failed(&error))?);
+        let engine = Engine::start(
+            engine_config(context, listen),
+            Arc::new(EngineStore::new(Arc::clone(&store))),
+        )
+        .map_err(|error| failed(&error))?;
+        let stubs = StubTree::new(&directories.library);
+        let shelf =
+            Arc::new(Shelf::open(stubs, Arc::clone(&store)).map_err(|error| failed(&error))?);
+        let librarian = Librarian::new(
+            engine.clone(),
+            Arc::clone(&store),
+            Arc::clone(&shelf),
+            &context.config.web.gostorm_url,
+        );
+        Ok(Self {
+            engine,
+            librarian: Arc::new(librarian),
+            shelf,
+            store,
+            _lock: lock,
+        })
+    }
+
+    /// Ends the engine and writes what must last.
+    pub(super) async fn close(self) {
+        self.engine.shutdown().await;
+        if let Err(error) = self.store.flush() {
+            tracing::error!(%error, "the database did not take everything");
+        }
+    }
+}
+
+/// Makes the library folder when nobody named it. One that was named and is missing may be a disk that is
+/// not mounted: films must not land beneath it.
+fn prepare_library(context: &Context, library: &Path) -> Result<(), Failure> {
+    if library.is_dir() {
+        return Ok(());
+    }
+    if context.config.directories.library.is_some() {
+        let path = library.display();
+        return Err(Failure::BadInput(format!(
+            "the library folder {path} (physical_source_path) is not there: mount its disk, or make it"
+        )));
+    }
+    std::fs::create_dir_all(library).map_err(|error| {
+        Failure::Failed(format!(
+            "cannot make the library folder {}: {error}",
+            library.display()
+        ))
+    })
+}
+
+fn engine_config(context: &Context, listen: Vec<SocketAddr>) -> gostorm::Config {
+    let engine = &context.config.engine;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    gostorm::Config {
+        listen,
+        budget_bytes: engine.read_ahead_budget.as_bytes(),
+        connections_per_torrent: engine.connections_per_torrent,
+        wakes_max: engine.wakes_at_a_time,
+        read_deadline: engine.read_deadline,
+        sleep_after: engine.disconnect_timeout,
+        hash_threads: cores.min(HASH_THREADS_MAX),
+    }
+}
+
+/// Where peers reach us: the port of the settings, on IPv4 and, where the system has it, IPv6.
+pub(super) fn listen_addresses(port: u16) -> Vec<SocketAddr> {
+    let mut addresses = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
+    // A free port is chosen per socket: two families would get two ports.
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    if port != 0 && std::net::TcpListener::bind(v6).is_ok() {
+        addresses.push(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+    }
+    addresses
+}

@@ -1,0 +1,179 @@
+//! The server: mount, control socket, signals, and the way down.
+//!
+//! Start: lock, database, complete tree, engine, mount, socket, then `ready`. End, by SIGTERM, SIGINT or
+//! because somebody unmounted: the socket stops, waiting reads fail, the mount goes, trackers hear that we
+//! stop, the database is flushed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gostream_fs::{FsConfig, FsMetrics, Mounted, SessionEnd, Unmounted};
+use gostream_http::ControlSocket;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::parts::{Parts, listen_addresses};
+use super::source::EngineSource;
+use crate::cli::{Context, Failure, output};
+
+/// How long those who have files open get to close them.
+const UNMOUNT_GRACE: Duration = Duration::from_secs(2);
+
+/// A running server.
+pub(crate) struct Server {
+    parts: Parts,
+    mounted: Mounted,
+    stop_socket: CancellationToken,
+    socket: JoinHandle<std::io::Result<()>>,
+    socket_path: PathBuf,
+    ended: oneshot::Receiver<SessionEnd>,
+}
+
+/// Runs the server until a signal comes or the mount is taken away.
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(async {
+        // Asked for first: a signal during the start is not lost.
+        let signals = wait_for_signal()?;
+        let mut server = Server::start(context)?;
+        output::lines(server.greeting())?;
+        let end = tokio::select! {
+            name = signals => {
+                tracing::info!(signal = name, "stopping");
+                Ok(())
+            }
+            end = server.mount_ended() => Err(Failure::Failed(end)),
+        };
+        server.stop().await;
+        end
+    })
+}
+
+/// Waits for SIGTERM or SIGINT; they are caught from this call on.
+pub(crate) fn wait_for_signal() -> Result<impl Future<Output = &'static str>, Failure> {
+    let failed = |error: std::io::Error| Failure::Failed(format!("cannot catch signals: {error}"));
+    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        }
+    })
+}
+
+impl Server {
+    /// Starts everything; nothing is left behind when a step fails.
+    pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
+        let parts = Parts::build(
+            context,
+            listen_addresses(context.config.engine.torrent_port),
+        )?;
+        let socket_path = context.directories.control_socket();
+        let control = ControlSocket::bind(&socket_path)?;
+        let source = Arc::new(EngineSource::new(parts.engine.clone()));
+        let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(&source);
+        let tree = parts
+            .shelf
+            .take_tree()
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        let mounted = gostream_fs::mount(
+            fs_config(context),
+            tree,
+            media,
+            Arc::new(FsMetrics::default()),
+        );
+        let mounted = mounted.map_err(|error| Failure::Failed(error.to_string()))?;
+        source.set_names(mounted.publisher());
+        parts.shelf.publish_to(mounted.publisher());
+        parts
+            .librarian
+            .serving(mounted.point(), &context.directories.library);
+        let (tell, ended) = oneshot::channel();
+        mounted.on_end(|end| {
+            // The server may have stopped waiting.
+            let _ = tell.send(end.clone());
+        });
+        let stop_socket = CancellationToken::new();
+        let librarian: Arc<dyn gostream_http::LibraryControl> =
+            Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
+        let socket = tokio::spawn(control.serve(librarian, stop_socket.clone().cancelled_owned()));
+        Ok(Self {
+            parts,
+            mounted,
+            stop_socket,
+            socket,
+            socket_path,
+            ended,
+        })
+    }
+
+    /// What a user wants to know first, a line each; `ready` comes last.
+    pub(crate) fn greeting(&self) -> Vec<String> {
+        vec![
+            format!("mount: {}", self.mounted.point().display()),
+            format!("library: {}", self.parts.shelf.root().display()),
+            format!("torrent port: {}", self.parts.engine.port()),
+            format!("control: {}", self.socket_path.display()),
+            "ready".to_owned(),
+        ]
+    }
+
+    /// Waits until the mount is gone without our doing; says why.
+    async fn mount_ended(&mut self) -> String {
+        match (&mut self.ended).await {
+            Ok(SessionEnd::Unmounted) => "the mount was taken off by somebody else".to_owned(),
+            Ok(SessionEnd::Failed(why)) => format!("the file system failed: {why}"),
+            Err(_) => "the file system's threads ended".to_owned(),
+        }
+    }
+
+    /// The mount point.
+    pub(crate) fn mount_point(&self) -> PathBuf {
+        self.mounted.point().to_owned()
+    }
+
+    /// What can be asked of the library.
+    pub(crate) fn control(&self) -> Arc<dyn gostream_http::LibraryControl> {
+        Arc::<crate::librarian::Librarian>::clone(&self.parts.librarian)
+    }
+
+    /// The way down. Everything is tried; what fails is logged.
+    pub(crate) async fn stop(self) {
+        self.stop_socket.cancel();
+        let mounted = self.mounted;
+        let unmounted = tokio::task::spawn_blocking(move || mounted.unmount(UNMOUNT_GRACE)).await;
+        match unmounted {
+            Ok(Ok(Unmounted::Lazy)) => {
+                tracing::warn!("somebody still had files open: the mount was taken off under them")
+            }
+            Ok(Ok(Unmounted::Clean | Unmounted::AlreadyGone)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "cannot unmount"),
+            Err(panic) => tracing::error!(%panic, "cannot unmount"),
+        }
+        if let Ok(Err(error)) = self.socket.await {
+            tracing::warn!(%error, "the control socket ended badly");
+        }
+        self.parts.close().await;
+    }
+}
+
+fn fs_config(context: &Context) -> FsConfig {
+    let fs = &context.config.fs;
+    FsConfig {
+        uid: fs.uid,
+        gid: fs.gid,
+        block_size: fs.block_size,
+        attr_timeout: fs.attr_timeout,
+        entry_timeout: fs.entry_timeout,
+        negative_timeout: fs.negative_timeout,
+        ..FsConfig::new(&context.directories.mount)
+    }
+}

@@ -1,0 +1,114 @@
+//! The engine's memory over the database: [`TorrentStore`] for `gostream_store::Store`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use gostorm::{KnownPeer, StoreFailure, StoredTorrent, TorrentStore};
+use gostorm_wire::InfoHash;
+use gostream_library::TorrentHash;
+use gostream_store::{Ban, Store, StoreError, TorrentRecord};
+
+/// The adapter.
+pub(super) struct EngineStore {
+    store: Arc<Store>,
+}
+
+impl EngineStore {
+    pub(super) const fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+}
+
+/// Seconds since 1970; 0 for a clock before that.
+pub(crate) fn now_unix() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|span| i64::try_from(span.as_secs()).ok())
+        .unwrap_or(0)
+}
+
+fn failure(error: StoreError) -> StoreFailure {
+    StoreFailure(error.to_string())
+}
+
+impl TorrentStore for EngineStore {
+    fn load(&self, info_hash: InfoHash) -> Result<Option<StoredTorrent>, StoreFailure> {
+        let hash = TorrentHash(info_hash.0);
+        let Some(record) = self.store.torrents().get(&hash).map_err(failure)? else {
+            return Ok(None);
+        };
+        let known = self.store.known_peers().get(&hash).map_err(failure)?;
+        let known_good = known.into_iter().map(|peer| KnownPeer {
+            addr: peer.addr,
+            rate: peer.rate_bytes_per_s,
+            rtt_us: u64::from(peer.rtt_us),
+            trusted: peer.trusted,
+        });
+        Ok(Some(StoredTorrent {
+            info: record.info_dict.map(Bytes::from),
+            trackers: record.trackers.into_iter().flatten().collect(),
+            // Each was checked when the magnet was read; what does not read back now is no loss.
+            hints: record
+                .peer_hints
+                .iter()
+                .filter_map(|hint| hint.parse().ok())
+                .collect(),
+            known_good: known_good.collect(),
+        }))
+    }
+
+    fn save_info(&self, info_hash: InfoHash, info: &[u8]) -> Result<(), StoreFailure> {
+        let record = TorrentRecord {
+            hash: TorrentHash(info_hash.0),
+            name: String::new(),
+            info_dict: Some(info.to_vec()),
+            trackers: Vec::new(),
+            web_seeds: Vec::new(),
+            peer_hints: Vec::new(),
+            added_at_unix: now_unix(),
+        };
+        self.store.torrents().upsert(record).map_err(failure)
+    }
+
+    fn save_known_good(
+        &self,
+        info_hash: InfoHash,
+        peers: &[KnownPeer],
+    ) -> Result<(), StoreFailure> {
+        let now = now_unix();
+        let kept = peers.iter().map(|peer| gostream_store::KnownPeer {
+            addr: peer.addr,
+            rate_bytes_per_s: peer.rate,
+            rtt_us: u32::try_from(peer.rtt_us).unwrap_or(u32::MAX),
+            last_good_unix: now,
+            trusted: peer.trusted,
+        });
+        self.store
+            .known_peers()
+            .replace(&TorrentHash(info_hash.0), kept.collect())
+            .map_err(failure)
+    }
+
+    fn banned(&self) -> Result<Vec<IpAddr>, StoreFailure> {
+        Ok(self
+            .store
+            .bans()
+            .list()
+            .map_err(failure)?
+            .into_iter()
+            .map(|ban| ban.ip)
+            .collect())
+    }
+
+    fn ban(&self, ip: IpAddr, reason: &str) -> Result<(), StoreFailure> {
+        let ban = Ban {
+            ip,
+            reason: reason.to_owned(),
+            since_unix: now_unix(),
+        };
+        self.store.bans().add(ban).map_err(failure)
+    }
+}

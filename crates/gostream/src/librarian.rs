@@ -1,0 +1,232 @@
+//! Adds, lists and removes films: [`LibraryControl`] over engine, database and stub tree.
+//!
+//! Used by the control socket of a running server and, without one, by the command line in its own process;
+//! both go the same way. `add` turns a link into stubs, `fetch` gets a .torrent from its URL, `shelf` keeps
+//! the tree that the mount shows in step with the stubs on disk, `subtitles` copies those of a torrent beside
+//! its films.
+
+mod add;
+mod fetch;
+mod shelf;
+mod subtitles;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use gostorm::Engine;
+use gostorm_wire::InfoHash;
+use gostream_fs::NodeKind;
+use gostream_http::{
+    AddEvent, AddRequest, ControlError, FileState, LibraryControl, ListedFile, RemovedFile, Status,
+};
+use gostream_store::{Store, TreeError};
+use tokio_util::task::TaskTracker;
+
+pub(crate) use self::shelf::Shelf;
+
+/// How long a command without a server waits for subtitles that are still on their way.
+const SUBTITLES_WAIT: Duration = Duration::from_secs(20);
+
+/// Where a server shows the library.
+#[derive(Debug)]
+struct Serving {
+    mount: PathBuf,
+    library: PathBuf,
+}
+
+/// What the work needs, shared with the tasks that do it.
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<Store>,
+    pub(crate) shelf: Arc<Shelf>,
+    /// Base URL written into stubs.
+    pub(crate) url: String,
+    /// Work that goes on after an answer was given.
+    pub(crate) later: TaskTracker,
+}
+
+/// The librarian.
+pub(crate) struct Librarian {
+    desk: Arc<Desk>,
+    serving: OnceLock<Serving>,
+    start: Instant,
+}
+
+impl Librarian {
+    pub(crate) fn new(engine: Engine, store: Arc<Store>, shelf: Arc<Shelf>, url: &str) -> Self {
+        let desk = Desk {
+            engine,
+            store,
+            shelf,
+            url: url.to_owned(),
+            later: TaskTracker::new(),
+        };
+        Self {
+            desk: Arc::new(desk),
+            serving: OnceLock::new(),
+            start: Instant::now(),
+        }
+    }
+
+    /// The library is mounted from now on.
+    pub(crate) fn serving(&self, mount: &Path, library: &Path) {
+        // A server mounts once.
+        let _ = self.serving.set(Serving {
+            mount: mount.to_owned(),
+            library: library.to_owned(),
+        });
+    }
+
+    /// Waits a moment for what goes on after the answer.
+    pub(crate) async fn finish(&self) {
+        self.desk.later.close();
+        if tokio::time::timeout(SUBTITLES_WAIT, self.desk.later.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "subtitles did not come in time; add the torrent again later to have them"
+            );
+        }
+    }
+
+    async fn list_films(&self) -> Vec<ListedFile> {
+        let (tree, broken) = self.desk.shelf.contents();
+        let mut films = Vec::new();
+        let mut awake = rustc_hash::FxHashMap::default();
+        for node in tree.iter() {
+            let NodeKind::Media(stub) = node.kind() else {
+                continue;
+            };
+            let is_awake = *awake
+                .entry(stub.hash)
+                .or_insert_with(|| self.desk.engine.is_awake(InfoHash(stub.hash.0)));
+            let state = if is_awake {
+                FileState::Awake
+            } else {
+                FileState::Asleep
+            };
+            films.push(ListedFile {
+                path: node.path(),
+                size: stub.size,
+                hash: stub.hash.to_string(),
+                state,
+            });
+        }
+        films.extend(broken.iter().map(|(path, why)| ListedFile {
+            path: path.clone(),
+            size: 0,
+            hash: String::new(),
+            state: FileState::Broken(why.clone()),
+        }));
+        films.sort_by(|a, b| a.path.cmp(&b.path));
+        films
+    }
+}
+
+impl Desk {
+    /// Removes a stub; forgets its torrent when no other stub needs it.
+    fn remove(&self, path: &str) -> Result<RemovedFile, ControlError> {
+        let hash = match self.shelf.stubs().read(path) {
+            Ok(stub) => Some(stub.hash),
+            // A broken stub can go as well.
+            Err(TreeError::Broken { .. }) => None,
+            Err(error) => return Err(tree_error(&error)),
+        };
+        self.shelf
+            .stubs()
+            .remove(path)
+            .map_err(|error| tree_error(&error))?;
+        self.shelf.refresh()?;
+        let Some(hash) = hash else {
+            return Ok(RemovedFile {
+                path: path.to_owned(),
+                torrent_removed: false,
+            });
+        };
+        let (tree, _) = self.shelf.contents();
+        let needed = tree
+            .iter()
+            .any(|node| matches!(node.kind(), NodeKind::Media(stub) if stub.hash == hash));
+        let torrent_removed = !needed
+            && self
+                .store
+                .torrents()
+                .remove(&hash)
+                .map_err(|error| ControlError::failed(error.to_string()))?;
+        Ok(RemovedFile {
+            path: path.to_owned(),
+            torrent_removed,
+        })
+    }
+}
+
+/// What an error of the stub tree means to the user.
+fn tree_error(error: &TreeError) -> ControlError {
+    let text = error.to_string();
+    match error {
+        TreeError::NotFound { .. } => ControlError::not_found(text),
+        TreeError::BadPath(_)
+        | TreeError::Outside { .. }
+        | TreeError::NotAFile { .. }
+        | TreeError::NotAStubName { .. }
+        | TreeError::StubName { .. } => ControlError::bad_input(text),
+        TreeError::OtherTorrent { .. } | TreeError::RealFilm { .. } | TreeError::Exists { .. } => {
+            ControlError::conflict(text)
+        }
+        TreeError::RootMissing { .. } | TreeError::Broken { .. } | TreeError::Io { .. } => {
+            ControlError::failed(text)
+        }
+    }
+}
+
+/// Runs work that waits for a disk on a thread that may.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ControlError> + Send + 'static,
+) -> Result<T, ControlError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| Err(ControlError::failed(panic.to_string())))
+}
+
+impl LibraryControl for Librarian {
+    fn add(&self, request: AddRequest) -> BoxStream<'static, AddEvent> {
+        add::start(Arc::clone(&self.desk), request)
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<ListedFile>, ControlError>> {
+        Box::pin(async move { Ok(self.list_films().await) })
+    }
+
+    fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>> {
+        let desk = Arc::clone(&self.desk);
+        Box::pin(on_disk(move || desk.remove(&path)))
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {
+        Box::pin(async move {
+            let (tree, _) = self.desk.shelf.contents();
+            let show = |path: Option<&PathBuf>| {
+                path.map(|path| path.display().to_string())
+                    .unwrap_or_default()
+            };
+            let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            let serving = self.serving.get();
+            Ok(Status {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                uptime_seconds: self.start.elapsed().as_secs(),
+                mount: show(serving.map(|serving| &serving.mount)),
+                library: show(serving.map(|serving| &serving.library)),
+                torrent_port: self.desk.engine.port(),
+                films: u64::from(tree.media_count()),
+                torrents_awake: count(self.desk.engine.awake_count()),
+                peers: count(self.desk.engine.peer_count()),
+                buffered_bytes: self.desk.engine.memory().0,
+            })
+        })
+    }
+}

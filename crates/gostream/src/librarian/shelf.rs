@@ -1,0 +1,135 @@
+//! The tree that the mount shows, made from the stubs on disk and the inode numbers of the database.
+//!
+//! A refresh scans the whole tree and publishes it at once or, when the scan fails, keeps the old one: a
+//! folder that cannot be read never makes titles vanish.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use gostream_fs::{Node, Publisher, Tree, TreeEntry};
+use gostream_http::ControlError;
+use gostream_store::{Found, FoundKind, InodeKey, Store, StubTree};
+use parking_lot::Mutex;
+
+/// Paths of stubs that cannot be used, and why.
+type Broken = Arc<Vec<(String, String)>>;
+
+/// The library's tree.
+pub(crate) struct Shelf {
+    stubs: StubTree,
+    store: Arc<Store>,
+    /// What was scanned last, until a mount shows it.
+    shown: Mutex<(Arc<Tree>, Broken)>,
+    publisher: OnceLock<Publisher>,
+    /// One refresh at a time, so that an older scan never replaces a newer one.
+    refreshing: Mutex<()>,
+}
+
+impl Shelf {
+    /// Scans the stub tree.
+    pub(crate) fn open(stubs: StubTree, store: Arc<Store>) -> Result<Self, ControlError> {
+        let (tree, broken) = scan(&stubs, &store)?;
+        Ok(Self {
+            stubs,
+            store,
+            shown: Mutex::new((Arc::new(tree), broken)),
+            publisher: OnceLock::new(),
+            refreshing: Mutex::new(()),
+        })
+    }
+
+    pub(crate) const fn stubs(&self) -> &StubTree {
+        &self.stubs
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.stubs.root()
+    }
+
+    /// A tree for the mount: scanned anew, since a tree has one owner.
+    pub(crate) fn take_tree(&self) -> Result<Tree, ControlError> {
+        let (tree, broken) = scan(&self.stubs, &self.store)?;
+        for (path, why) in broken.iter() {
+            tracing::warn!(path, why, "this stub is not shown");
+        }
+        Ok(tree)
+    }
+
+    /// From now on refreshes are shown by this mount, whose tree is ours too.
+    pub(crate) fn publish_to(&self, publisher: Publisher) {
+        self.shown.lock().0 = publisher.tree();
+        // A server mounts once.
+        let _ = self.publisher.set(publisher);
+    }
+
+    /// Scans again and shows the result; returns when every program sees it.
+    pub(crate) fn refresh(&self) -> Result<(), ControlError> {
+        let _one = self.refreshing.lock();
+        let (tree, broken) = scan(&self.stubs, &self.store)?;
+        let tree = match self.publisher.get() {
+            Some(publisher) => {
+                publisher.publish(tree).wait();
+                publisher.tree()
+            }
+            None => Arc::new(tree),
+        };
+        *self.shown.lock() = (tree, broken);
+        Ok(())
+    }
+
+    /// The films, and the stubs that are not shown.
+    pub(crate) fn contents(&self) -> (Arc<Tree>, Broken) {
+        self.shown.lock().clone()
+    }
+}
+
+fn scan(stubs: &StubTree, store: &Store) -> Result<(Tree, Broken), ControlError> {
+    let found = stubs
+        .scan()
+        .map_err(|error| ControlError::failed(error.to_string()))?;
+    let mut broken = Vec::new();
+    let mut shown = Vec::with_capacity(found.len());
+    let mut keys = Vec::with_capacity(found.len());
+    for Found {
+        path, kind, mtime, ..
+    } in found
+    {
+        let (key, node) = match kind {
+            FoundKind::Dir => (InodeKey::directory(&path), Node::Dir),
+            FoundKind::Stub(stub) => (
+                InodeKey::film(&path, &stub.hash, stub.index),
+                Node::Media(Arc::new(stub)),
+            ),
+            FoundKind::SideCar { len } => {
+                let source = stubs.root().join(&path);
+                (InodeKey::file(&path), Node::SideCar { len, source })
+            }
+            FoundKind::BrokenStub(why) => {
+                broken.push((path, why.to_string()));
+                continue;
+            }
+            FoundKind::Unreadable(why) => {
+                broken.push((path, why.to_string()));
+                continue;
+            }
+        };
+        keys.push(key);
+        shown.push((path, mtime, node));
+    }
+    let inodes = store
+        .inodes()
+        .assign(keys)
+        .map_err(|error| ControlError::failed(error.to_string()))?;
+    let entries = shown
+        .into_iter()
+        .zip(inodes)
+        .map(|((path, mtime, node), ino)| TreeEntry {
+            path,
+            ino,
+            mtime,
+            node,
+        });
+    let tree =
+        Tree::build(entries.collect()).map_err(|error| ControlError::failed(error.to_string()))?;
+    Ok((tree, Arc::new(broken)))
+}
