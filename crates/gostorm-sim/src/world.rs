@@ -25,6 +25,7 @@ use self::readers::{ReadOrder, Seated};
 pub use self::report::{Report, TorrentReport};
 pub use self::spec::{TorrentSpec, WorldSpec};
 use self::torrent::Torrent;
+pub use self::trace::Text;
 use self::trace::Trace;
 use crate::events::Events;
 use crate::link::Link;
@@ -79,6 +80,7 @@ pub struct World {
     next_read: u64,
     inputs: u64,
     held_max: u64,
+    healthy_from: Time,
     hasher_free: Time,
     trace: Trace,
     /// What a block in hand is, for `Output::Store`.
@@ -112,6 +114,7 @@ impl World {
             next_read: 0,
             inputs: 0,
             held_max: 0,
+            healthy_from: Time::NEVER,
             hasher_free: Time::ZERO,
             trace: Trace::default(),
             in_hand: None,
@@ -123,14 +126,14 @@ impl World {
         world
     }
 
-    /// Keeps the trace as text too, for `replay --trace`.
-    pub fn keep_text(&mut self) {
-        self.trace.keep_text();
+    /// Keeps the trace as text too, for `replay --trace`, from now on.
+    pub fn keep_text(&mut self) -> Text {
+        self.trace.keep_text()
     }
 
-    /// Takes the lines of the trace so far.
-    pub fn take_text(&mut self) -> Vec<String> {
-        self.trace.take_text()
+    /// Every read made at `from` or later must be served: the network is healthy then.
+    pub const fn expect_service_from(&mut self, from: Time) {
+        self.healthy_from = from;
     }
 
     /// The present.

@@ -114,6 +114,11 @@ impl World {
                     order.issued()
                 );
                 assert!(late <= LATE_MAX_US, "a read failed {late} µs too late");
+                assert!(
+                    order.issued() < self.healthy_from,
+                    "a read of {} failed in a healthy network",
+                    order.issued()
+                );
             }
             FailReason::Closed | FailReason::Shutdown => {}
             FailReason::Invalid => panic!("a read in its file is not invalid"),

@@ -1,29 +1,30 @@
 //! What happened: a hash of every output, which two runs of one seed share, and text on demand.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 use gostorm_core::{Input, Output, Time};
 use gostorm_wire::Message;
 use rustc_hash::FxHasher;
 
-/// Lines kept as text at most; the newest win.
+/// Lines kept as text at most; a longer run is cut.
 const LINES_MAX: usize = 2_000_000;
 
 #[derive(Default)]
 pub(super) struct Trace {
     hasher: FxHasher,
     outputs: u64,
-    text: Option<Vec<String>>,
+    text: Option<Text>,
 }
 
-impl Trace {
-    pub(super) fn keep_text(&mut self) {
-        self.text = Some(Vec::new());
-    }
+/// The lines of a trace; shared, so that they outlive a run that panics.
+pub type Text = Rc<RefCell<Vec<String>>>;
 
-    pub(super) fn take_text(&mut self) -> Vec<String> {
-        self.text.as_mut().map(std::mem::take).unwrap_or_default()
+impl Trace {
+    pub(super) fn keep_text(&mut self) -> Text {
+        Rc::clone(self.text.get_or_insert_default())
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -49,7 +50,8 @@ impl Trace {
     }
 
     fn line(&mut self, now: Time, torrent: usize, arrow: char, what: &dyn std::fmt::Debug) {
-        if let Some(text) = self.text.as_mut().filter(|text| text.len() < LINES_MAX) {
+        let text = self.text.as_ref().map(|text| text.borrow_mut());
+        if let Some(mut text) = text.filter(|text| text.len() < LINES_MAX) {
             let mut line = format!("{now} [{torrent}] {arrow} ");
             // Writing to a string does not fail.
             let _ = write!(line, "{what:?}");
