@@ -5,13 +5,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use gostorm_core::ReaderKey;
 use gostorm_core::resolve::Progress;
-use gostorm_wire::{Handshake, InfoHash, MetainfoError, PeerHint, PeerId};
+use gostorm_wire::{InfoHash, PeerHint, PeerId};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -19,44 +19,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::error::{EngineError, ResolveError};
+use crate::handle::{COMMANDS_MAX, Command, Handle, INCOMING_MAX, Origin, TorrentState};
 use crate::hasher::Hasher;
-use crate::listen::{Accept, ListenError, Listener, Welcome};
+use crate::listen::{Accept, Listener, Welcome};
 use crate::memory::Memory;
+use crate::read::FileChoice;
+use crate::shared::Shared;
 use crate::store::TorrentStore;
-use crate::stream::{FileChoice, Stream};
-use crate::torrent::{self, COMMANDS_MAX, Command, Handle, INCOMING_MAX, Origin, TorrentState};
+use crate::stream::Stream;
+use crate::torrent;
 use crate::tracker::TrackerClient;
 
 /// How long the drivers may take to end when the engine stops.
 const STOP_MAX: Duration = Duration::from_secs(4);
-
-/// Why the engine cannot do it.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The peer port cannot be listened on.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The system refuses a thread.
-    #[error("cannot start the hash threads: {0}")]
-    Threads(#[source] std::io::Error),
-    /// The torrent's driver takes no more streams.
-    #[error("the torrent has too much to do")]
-    Overloaded,
-    /// The engine stops.
-    #[error("the engine is shutting down")]
-    ShuttingDown,
-}
-
-/// Why an info dict could not be had.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ResolveError {
-    /// It has the right hash and is no valid dict.
-    #[error("the torrent's metadata is invalid: {0}")]
-    Invalid(MetainfoError),
-    /// The engine stops, or the torrent has too much to do.
-    #[error("the engine is shutting down")]
-    Ended,
-}
 
 /// A torrent, with what helps to find it when the store knows nothing of it.
 #[derive(Clone, Debug)]
@@ -67,62 +43,6 @@ pub struct OpenRequest {
     pub trackers: Vec<String>,
     /// Peers that its magnet names.
     pub hints: Vec<PeerHint>,
-}
-
-/// What all drivers share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) peer_id: PeerId,
-    pub(crate) announce_key: u32,
-    pub(crate) memory: Memory,
-    pub(crate) hasher: Hasher,
-    pub(crate) trackers: TrackerClient,
-    pub(crate) store: Arc<dyn TorrentStore>,
-    pub(crate) wakes: Arc<Semaphore>,
-    pub(crate) stop: CancellationToken,
-    listener: Mutex<Option<Listener>>,
-    port: AtomicU64,
-    awake: Mutex<FxHashMap<InfoHash, Arc<Handle>>>,
-    keys: AtomicU64,
-    /// Connected peers of all torrents.
-    pub(crate) peers: Arc<AtomicUsize>,
-    tasks: TaskTracker,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Shared {
-    /// The port that peers reach us at; 0 when we do not listen.
-    pub(crate) fn port(&self) -> u16 {
-        u16::try_from(self.port.load(Ordering::Relaxed)).unwrap_or(0)
-    }
-
-    /// A number that was not given before in this process.
-    pub(crate) fn next_key(&self) -> u64 {
-        self.keys.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// What we say first to a peer of this torrent.
-    pub(crate) fn handshake(&self, info_hash: InfoHash) -> Handshake {
-        Handshake {
-            reserved: torrent::reserved(),
-            info_hash,
-            peer_id: self.peer_id,
-        }
-    }
-
-    /// Takes a torrent out of the table, unless somebody uses it again.
-    pub(crate) fn retire(&self, info_hash: InfoHash, handle: &Arc<Handle>) -> bool {
-        let mut awake = self.awake.lock();
-        let unused = handle.users() == 0;
-        if unused
-            && awake
-                .get(&info_hash)
-                .is_some_and(|listed| Arc::ptr_eq(listed, handle))
-        {
-            awake.remove(&info_hash);
-        }
-        unused
-    }
 }
 
 /// Cleans up after a driver, however it ended.

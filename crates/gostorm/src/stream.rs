@@ -4,52 +4,15 @@
 //! A read whose bytes are verified in the cache is answered at once on the caller's thread, and the driver
 //! is told the new position; any other goes to the driver with its reply. Dropping the stream closes it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use gostorm_core::ReaderKey;
-use gostorm_wire::Info;
 use tokio::sync::mpsc::{OwnedPermit, error::TrySendError};
 
-use crate::cache::PieceCache;
-use crate::torrent::{Command, Handle, Reply};
-
-/// Says which file of a torrent is meant, once its info dict is known; `None`: it has no such file.
-pub type FileChoice = Arc<dyn Fn(&Info) -> Option<usize> + Send + Sync>;
-
-/// Why a read has no bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// Its deadline passed.
-    #[error("no peer delivered the bytes in time")]
-    TimedOut,
-    /// The torrent cannot serve it: no such file, beyond its end, or its driver has ended.
-    #[error("the torrent cannot serve this range")]
-    Unavailable,
-    /// The process ends.
-    #[error("the engine is shutting down")]
-    ShuttingDown,
-    /// More reads wait than the engine takes.
-    #[error("too many reads wait")]
-    Overloaded,
-}
-
-/// Where a file's bytes lie, once that is known.
-#[derive(Debug)]
-pub(crate) struct Located {
-    /// First byte of the file in the torrent.
-    pub(crate) offset: u64,
-    /// Bytes in the file.
-    pub(crate) len: u64,
-    pub(crate) piece_len: u32,
-    pub(crate) cache: Arc<PieceCache>,
-}
-
-/// What the stream and its driver both see.
-#[derive(Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) located: OnceLock<Located>,
-}
+use crate::handle::{Command, Handle, ReadRequest};
+use crate::place::Place;
+use crate::read::{FileChoice, ReadError, Reply};
 
 /// An open file.
 #[derive(Debug)]
@@ -127,22 +90,22 @@ impl Stream {
     }
 
     fn wait(&self, offset: u64, len: u32, reply: Reply) {
-        let command = Command::Read {
+        let since = Instant::now();
+        let read = ReadRequest {
             reader: self.reader,
             offset,
             len,
-            since: Instant::now(),
+            since,
             reply,
         };
-        match self.torrent.commands.try_send(command) {
-            Ok(()) => {}
-            Err(TrySendError::Full(Command::Read { reply, .. })) => {
-                reply(Err(ReadError::Overloaded))
+        match self.torrent.commands.try_send(Command::Read(read)) {
+            Err(TrySendError::Full(Command::Read(read))) => {
+                (read.reply)(Err(ReadError::Overloaded))
             }
-            Err(TrySendError::Closed(Command::Read { reply, .. })) => {
-                reply(Err(ReadError::Unavailable))
+            Err(TrySendError::Closed(Command::Read(read))) => {
+                (read.reply)(Err(ReadError::Unavailable))
             }
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {}
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::dial::{DialError, DialTimeouts, dial};
-use crate::engine::Shared;
+use crate::shared::Shared;
 use crate::store::{StoreFailure, StoredTorrent};
 use crate::tracker::TrackerError;
 

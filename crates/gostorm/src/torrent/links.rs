@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::errand::{self, Errand};
-use crate::engine::Shared;
 use crate::peer::{self, PeerConfig, PeerEvent, PeerHandle};
+use crate::shared::Shared;
 use crate::tracker::TrackerError;
 
 /// The id under which we take `ut_metadata` messages (BEP 10: our choice).

@@ -5,34 +5,25 @@ use std::time::{Duration, Instant};
 use gostorm_core::{ReadKey, ReaderKey};
 use rustc_hash::FxHashMap;
 
-use super::Reply;
-use crate::stream::ReadError;
-
-/// A read that came before it was known where its file lies.
-pub(super) struct EarlyRead {
-    pub(super) reader: ReaderKey,
-    pub(super) offset: u64,
-    pub(super) len: u32,
-    pub(super) since: Instant,
-    pub(super) reply: Reply,
-}
+use crate::handle::{COMMANDS_MAX, ReadRequest};
+use crate::read::{ReadError, Reply};
 
 /// The reads that came too early, in order of arrival.
 #[derive(Default)]
 pub(super) struct EarlyReads {
-    reads: Vec<EarlyRead>,
+    reads: Vec<ReadRequest>,
 }
 
 impl EarlyReads {
-    pub(super) fn push(&mut self, read: EarlyRead) {
-        if self.reads.len() < super::COMMANDS_MAX {
+    pub(super) fn push(&mut self, read: ReadRequest) {
+        if self.reads.len() < COMMANDS_MAX {
             self.reads.push(read);
         } else {
             (read.reply)(Err(ReadError::Overloaded));
         }
     }
 
-    pub(super) fn take(&mut self) -> Vec<EarlyRead> {
+    pub(super) fn take(&mut self) -> Vec<ReadRequest> {
         std::mem::take(&mut self.reads)
     }
 

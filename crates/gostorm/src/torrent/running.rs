@@ -14,15 +14,16 @@ use gostorm_wire::{
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Reply;
 use super::errand::Errand;
 use super::links::{Links, UT_METADATA_ID};
 use super::reads::{PendingRead, PendingReads};
 use crate::cache::PieceCache;
+use crate::handle::ReadRequest;
 use crate::hasher::{HashRequest, HashResult};
 use crate::peer::PeerWhat;
+use crate::place::{Located, Place};
 use crate::pool::BlockBuf;
-use crate::stream::{FileChoice, Located, Place, ReadError};
+use crate::read::{FileChoice, ReadError};
 
 /// A torrent whose info dict is known.
 pub(super) struct Running {
@@ -250,12 +251,16 @@ impl Running {
         &mut self,
         now: Time,
         links: &mut Links,
-        reader: ReaderKey,
-        offset: u64,
-        len: u32,
+        request: ReadRequest,
         deadline: Time,
-        reply: Reply,
     ) {
+        let ReadRequest {
+            reader,
+            offset,
+            len,
+            reply,
+            ..
+        } = request;
         let Some((base, file_len)) = self.readers.get(&reader).copied().flatten() else {
             return reply(Err(ReadError::Unavailable));
         };

@@ -1,0 +1,74 @@
+//! The end of a driver: when it sleeps, what it remembers, how it says goodbye.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gostorm_core::{Input, Output};
+
+use super::{Driver, Phase};
+use crate::handle::Command;
+use crate::read::ReadError;
+use crate::shared::Shared;
+use crate::torrent::errand;
+
+/// How long trackers may take to hear that we stop.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+impl Driver {
+    pub(super) fn remember_peers(&mut self) {
+        let Phase::Running(running) = &self.phase else {
+            return;
+        };
+        let good = running.swarm.known_good();
+        if good.is_empty() {
+            return;
+        }
+        let info_hash = self.links.info_hash;
+        let write = move |shared: &Shared| shared.store.save_known_good(info_hash, &good);
+        self.links.farewells.spawn(errand::store(
+            Arc::clone(&self.links.shared),
+            "the good peers",
+            write,
+        ));
+    }
+
+    /// True when nobody has used the torrent for long enough, and nobody comes in between.
+    pub(super) fn goes_to_sleep(&mut self) -> bool {
+        if self.handle.users() > 0 {
+            self.idle_since = None;
+            return false;
+        }
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        let shared = &self.links.shared;
+        since.elapsed() >= shared.config.sleep_after
+            && shared.retire(self.links.info_hash, &self.handle)
+    }
+
+    /// Answers every read, tells the trackers, gives every byte back.
+    pub(super) async fn finish(mut self) {
+        let now = self.now();
+        self.remember_peers();
+        self.early.fail_all(ReadError::ShuttingDown);
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Read(read) = command {
+                (read.reply)(Err(ReadError::ShuttingDown));
+            }
+        }
+        match &mut self.phase {
+            Phase::Starting => {}
+            Phase::Searching(search) => {
+                for plan in search.machine.stop() {
+                    let _ = self.links.act(Output::Announce(plan));
+                }
+            }
+            Phase::Running(running) => running.input(now, &mut self.links, Input::Shutdown, None),
+        }
+        self.links.peers.clear();
+        self.links.errands.abort_all();
+        let farewells = async { while self.links.farewells.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL_MAX, farewells).await.is_err() {
+            tracing::debug!(torrent = %self.links.info_hash, "a tracker did not take our farewell in time");
+        }
+    }
+}
