@@ -2,7 +2,9 @@
 //!
 //! A torrent says what its readers could use (`want`) and what it holds; the arbiter answers with
 //! leases whose sum, counted as max(lease, held), never exceeds the budget. So nobody gets bytes
-//! before another has given them back. What is wanted is shared out evenly from the small wants up;
+//! before another has given them back. A lease travels by a mailbox in which the newest wins, and
+//! the torrent may reserve under its old one until it has looked: a caller that confirms each lease
+//! it hands in has the old one counted until then. What is wanted is shared out evenly from the small wants up;
 //! what nobody wants stays with those that hold it, so that a closed film is still warm.
 
 use rustc_hash::FxHashMap;
@@ -15,6 +17,18 @@ struct Account {
     want: u64,
     held: u64,
     lease: u64,
+    /// The largest lease that the torrent may still act upon.
+    in_force: u64,
+    /// Its driver confirms leases; before the first time none is counted longer than it stands.
+    confirms: bool,
+}
+
+impl Account {
+    /// Bytes that nobody else may have.
+    fn covered(&self) -> u64 {
+        let in_force = if self.confirms { self.in_force } else { 0 };
+        self.lease.max(self.held).max(in_force)
+    }
 }
 
 /// Leases bytes; pure: the caller delivers the leases and guards the arbiter.
@@ -68,6 +82,17 @@ impl Arbiter {
         self.share_out()
     }
 
+    /// The torrent has been handed this lease and acts upon it from now on: what it told before, by
+    /// [`Arbiter::update`], was told under an older one. Returns every lease that changed.
+    pub fn confirm(&mut self, tenant: Tenant, bytes: u64) -> Vec<Granted> {
+        let Some(account) = self.accounts.get_mut(&tenant) else {
+            return Vec::new();
+        };
+        account.confirms = true;
+        account.in_force = account.lease.max(bytes);
+        self.share_out()
+    }
+
     /// A torrent went to sleep and holds nothing any more.
     pub fn leave(&mut self, tenant: Tenant) -> Vec<Granted> {
         self.accounts.remove(&tenant);
@@ -109,22 +134,20 @@ impl Arbiter {
                 account.lease = account.lease.min(*target);
             }
         }
-        let mut free = self.total.saturating_sub(
-            self.accounts
-                .values()
-                .map(|account| account.lease.max(account.held))
-                .sum(),
-        );
+        let mut free = self
+            .total
+            .saturating_sub(self.accounts.values().map(Account::covered).sum());
         let mut changed = Vec::new();
         for ((tenant, target), before) in targets.iter().zip(before) {
             let Some(account) = self.accounts.get_mut(tenant) else {
                 continue;
             };
-            let covered = account.lease.max(account.held);
+            let covered = account.covered();
             let raised = (*target).min(covered + free);
             if raised > account.lease {
                 free -= raised.saturating_sub(covered);
                 account.lease = raised;
+                account.in_force = account.in_force.max(raised);
             }
             if account.lease != before {
                 changed.push(Granted {
@@ -138,11 +161,7 @@ impl Arbiter {
 
     /// Panics when the leases and what is held exceed the budget together.
     pub fn check_invariants(&self) {
-        let covered: u64 = self
-            .accounts
-            .values()
-            .map(|account| account.lease.max(account.held))
-            .sum();
+        let covered: u64 = self.accounts.values().map(Account::covered).sum();
         assert!(
             covered <= self.total,
             "{covered} bytes leased or held of {}",
@@ -195,6 +214,32 @@ mod tests {
             vec![Granted {
                 tenant: 2,
                 bytes: 100
+            }]
+        );
+    }
+
+    #[test]
+    fn bytes_that_a_torrent_may_still_reserve_are_not_given_to_another() {
+        let mut arbiter = Arbiter::new(100);
+        arbiter.update(1, 300, 0);
+        assert_eq!(arbiter.confirm(1, 100), vec![]);
+        let lowered = vec![Granted {
+            tenant: 1,
+            bytes: 50,
+        }];
+        assert_eq!(arbiter.update(2, 300, 0), lowered);
+        assert_eq!(
+            arbiter.update(1, 300, 100),
+            vec![],
+            "it has not yet seen its new lease"
+        );
+        arbiter.check_invariants();
+        arbiter.confirm(1, 50);
+        assert_eq!(
+            arbiter.update(1, 300, 50),
+            vec![Granted {
+                tenant: 2,
+                bytes: 50
             }]
         );
     }

@@ -238,6 +238,10 @@ impl Connect {
 
     /// When the next address can be dialled.
     pub(crate) fn next_dial(&self) -> Time {
+        if self.dialing >= DIALING_MAX {
+            // The end of a dial is an input, and brings the next turn.
+            return Time::NEVER;
+        }
         let idle = self
             .book
             .values()
@@ -307,6 +311,11 @@ mod tests {
             connect.dial(Time::ZERO, 200),
             vec![],
             "no more until one ends"
+        );
+        assert_eq!(
+            connect.next_dial(),
+            Time::NEVER,
+            "nor a wake-up for nothing"
         );
         burst.iter().for_each(|addr| connect.connected(*addr));
         let paced = connect.dial(Time(1_000_000), 200);

@@ -9,12 +9,14 @@
 //! turn, which means that their windows are empty until somebody reads there again.
 
 mod cursor;
+mod waiting;
 mod wanted;
 
 use std::ops::Range;
-use std::time::Duration;
 
 pub(crate) use self::cursor::Cursor;
+use self::waiting::LEFT_BEHIND;
+pub(crate) use self::waiting::Waiting;
 pub(crate) use self::wanted::WantedPieces;
 use crate::event::{ReadKey, ReaderKey};
 use crate::layout::{FileSpan, Layout};
@@ -25,20 +27,6 @@ const CURSORS_MAX: usize = 4;
 /// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a
 /// few synchronous ones.
 const WAITING_MAX: usize = 4_096;
-
-/// How much later than others a read is due whose reader has moved elsewhere since.
-const LEFT_BEHIND: Duration = Duration::from_secs(2);
-
-/// A read that waits.
-#[derive(Clone, Debug)]
-pub(crate) struct Waiting {
-    pub(crate) read: ReadKey,
-    pub(crate) reader: ReaderKey,
-    cursor: u64,
-    pub(crate) range: Range<u64>,
-    pub(crate) since: Time,
-    pub(crate) deadline: Time,
-}
 
 #[derive(Clone, Debug)]
 struct Reader {
@@ -150,25 +138,6 @@ impl Demand {
             self.waiting.push(waiting);
         }
         room
-    }
-
-    /// Makes the record of a read that waits.
-    pub(crate) fn waiting_read(
-        read: ReadKey,
-        reader: ReaderKey,
-        cursor: u64,
-        range: Range<u64>,
-        since: Time,
-        deadline: Time,
-    ) -> Waiting {
-        Waiting {
-            read,
-            reader,
-            cursor,
-            range,
-            since,
-            deadline,
-        }
     }
 
     pub(crate) fn waiting(&self) -> &[Waiting] {

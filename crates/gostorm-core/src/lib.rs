@@ -17,6 +17,7 @@
 mod announce;
 mod bits;
 pub mod budget;
+mod config;
 mod connect;
 mod demand;
 mod estimate;
@@ -33,8 +34,9 @@ mod verify;
 
 pub use announce::{AnnounceOutcome, AnnouncePlan};
 pub use bits::Bits;
+pub use config::Config;
 pub use connect::{KnownPeer, Source};
 pub use event::{DisconnectReason, FailReason, Input, Output, PeerKey, ReadKey, ReaderKey};
 pub use layout::{BlockRef, FileSpan, Layout, LayoutError};
-pub use swarm::{Config, PeerStats, Stats, Swarm};
+pub use swarm::{PeerStats, Stats, Swarm};
 pub use time::Time;

@@ -29,10 +29,12 @@ const REQUEST_QUEUE_DEFAULT: u32 = 250;
 const PIPELINE_SLACK: Duration = Duration::from_millis(100);
 /// Silence after which a peer that owes blocks is snubbed, at least.
 const SNUB_MIN: Duration = Duration::from_secs(1);
-/// Blocks that we took back lately and would still accept.
-const WITHDRAWN_MAX: usize = 512;
+/// Blocks that we took back lately and would still accept: some pipelines' worth, for seeks in a row.
+const WITHDRAWN_MAX: usize = 1_024;
 /// Blocks that nobody asked for before the peer is let go.
 const UNASKED_MAX: u32 = 64;
+/// Blocks that we had asked for that make up for one that we had not.
+const FORGIVING_BLOCKS: u32 = 32;
 
 /// A block that was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,8 @@ pub(crate) struct Asked {
 pub(crate) struct Peer {
     pub(crate) key: PeerKey,
     pub(crate) addr: SocketAddr,
+    /// It dialled us: its port is not one that can be dialled.
+    pub(crate) incoming: bool,
     pub(crate) fast: bool,
     pub(crate) have: Bits,
     pub(crate) peer_chokes: bool,
@@ -63,6 +67,8 @@ pub(crate) struct Peer {
     asked: VecDeque<Asked>,
     withdrawn: VecDeque<BlockRef>,
     unasked: u32,
+    /// Welcome blocks since the last unasked one was forgiven.
+    welcome: u32,
     depth: u32,
     ramping: bool,
     ramp_rate: f64,
@@ -82,6 +88,7 @@ impl Peer {
         Self {
             key,
             addr,
+            incoming: false,
             fast,
             have: Bits::none(pieces),
             peer_chokes: true,
@@ -95,6 +102,7 @@ impl Peer {
             asked: VecDeque::new(),
             withdrawn: VecDeque::new(),
             unasked: 0,
+            welcome: 0,
             depth: PIPELINE_START,
             ramping: true,
             ramp_rate: 0.0,
@@ -175,11 +183,21 @@ impl Peer {
             .filter(|asked| asked.lone)
             .map(|asked| asked.at);
         self.snubbed = false;
+        self.forgive();
         let sampled = self
             .estimate
             .on_block(now, len, !self.asked.is_empty(), lone_since);
         self.adapt_depth(sampled);
         true
+    }
+
+    /// A connection of months collects strays; only a flood is worth the place.
+    const fn forgive(&mut self) {
+        self.welcome += 1;
+        if self.welcome == FORGIVING_BLOCKS {
+            self.welcome = 0;
+            self.unasked = self.unasked.saturating_sub(1);
+        }
     }
 
     fn adapt_depth(&mut self, sampled: bool) {
@@ -223,6 +241,16 @@ impl Peer {
         }
         if self.asked.is_empty() {
             self.estimate.restart_span();
+        }
+        at.is_some()
+    }
+
+    /// It rejects a block. True when that answers a request that we had taken back before: with the
+    /// fast extension every request is answered once, in order (BEP 6).
+    pub(crate) fn rejects_withdrawn(&mut self, block: BlockRef) -> bool {
+        let at = self.withdrawn.iter().position(|gone| *gone == block);
+        if let Some(at) = at {
+            self.withdrawn.remove(at);
         }
         at.is_some()
     }
@@ -312,6 +340,37 @@ mod tests {
         assert!(peer.withdraw(block(0)));
         assert!(peer.on_block(Time(1), block(0), BLOCK_LEN));
         assert!(!peer.on_block(Time(2), block(0), BLOCK_LEN));
+    }
+
+    #[test]
+    fn a_reject_answers_the_request_that_was_taken_back_first() {
+        let mut peer = peer();
+        peer.ask(Time::ZERO, block(0));
+        peer.withdraw(block(0));
+        peer.ask(Time(1), block(0));
+        assert!(peer.rejects_withdrawn(block(0)));
+        assert!(
+            !peer.rejects_withdrawn(block(0)),
+            "the next is for the second request"
+        );
+        assert_eq!(peer.outstanding(), 1);
+    }
+
+    #[test]
+    fn strays_are_forgiven_and_a_flood_is_not() {
+        let mut peer = peer();
+        for at in 0..10_000 {
+            peer.ask(Time(at), block(0));
+            peer.on_block(Time(at), block(0), BLOCK_LEN);
+            if at % 50 == 0 {
+                peer.on_block(Time(at), block(9), BLOCK_LEN);
+            }
+        }
+        assert!(!peer.floods());
+        for _ in 0..=UNASKED_MAX {
+            peer.on_block(Time(10_000), block(9), BLOCK_LEN);
+        }
+        assert!(peer.floods());
     }
 
     #[test]

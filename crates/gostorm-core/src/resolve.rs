@@ -7,6 +7,7 @@
 //! tracker clocks and what each connected peer has said so far.
 
 mod assembly;
+mod event;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,101 +16,17 @@ use std::time::Duration;
 use gostorm_wire::{AnnounceEvent, ExtendedHandshake, Info, InfoHash, Message, UtMetadata};
 
 use self::assembly::Assembly;
-use crate::announce::{Announce, AnnounceOutcome, AnnouncePlan};
-use crate::connect::{Connect, Source};
+pub use self::event::{Inherited, Prelude, Progress, ResolveInput};
+use crate::announce::{Announce, AnnouncePlan};
+use crate::config::Config;
+use crate::connect::Connect;
 use crate::event::{DisconnectReason, Output, PeerKey};
-use crate::swarm::Config;
 use crate::time::Time;
 
 /// A part that was asked for and did not come is asked of another peer after this.
 const PART_TIMEOUT: Duration = Duration::from_secs(3);
 /// `have` messages kept for the swarm; a peer that sends more has only cost itself.
 const HAVES_MAX: usize = 4_096;
-
-/// One thing that happened while the dict is not known.
-#[derive(Clone, Debug)]
-pub enum ResolveInput {
-    /// Addresses.
-    Candidates {
-        /// Where they come from.
-        source: Source,
-        /// The addresses.
-        addrs: Vec<SocketAddr>,
-    },
-    /// A dial ended without a handshake.
-    DialFailed {
-        /// The address.
-        addr: SocketAddr,
-    },
-    /// A handshake was done; the driver has greeted the peer.
-    Connected {
-        /// The new peer.
-        peer: PeerKey,
-        /// Its address.
-        addr: SocketAddr,
-        /// True when it dialled us.
-        incoming: bool,
-    },
-    /// A connection ended.
-    Closed {
-        /// The peer.
-        peer: PeerKey,
-    },
-    /// What the peer said of itself (BEP 10).
-    Extended {
-        /// The peer.
-        peer: PeerKey,
-        /// Its extended handshake.
-        handshake: ExtendedHandshake,
-    },
-    /// A `ut_metadata` message.
-    Metadata {
-        /// The peer.
-        peer: PeerKey,
-        /// The message.
-        message: UtMetadata,
-    },
-    /// Any other message: kept for the swarm.
-    Message {
-        /// The peer.
-        peer: PeerKey,
-        /// The message.
-        message: Message,
-    },
-    /// A tracker answered, or did not.
-    Announced {
-        /// Index into the flat tracker list.
-        tracker: usize,
-        /// What came of it.
-        outcome: AnnounceOutcome,
-    },
-    /// The batch is over, or the wake-up time came.
-    Turn,
-}
-
-/// What a connected peer has said before the swarm could listen.
-#[derive(Clone, Debug)]
-pub struct Prelude {
-    /// The peer.
-    pub peer: PeerKey,
-    /// Its address.
-    pub addr: SocketAddr,
-    /// True when it dialled us.
-    pub incoming: bool,
-    /// Its messages, in order.
-    pub messages: Vec<Message>,
-}
-
-/// How far the metadata is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Connected peers.
-    pub peers: usize,
-    /// Bytes of the dict that are here.
-    pub done_bytes: u32,
-    /// Bytes of the dict, 0 while no peer has told.
-    pub total_bytes: u32,
-}
 
 #[derive(Clone, Debug)]
 struct Remote {
@@ -500,13 +417,6 @@ impl Resolve {
             left: 1,
         }
     }
-}
-
-/// The address book and tracker clocks of a search that ended well.
-#[derive(Clone, Debug)]
-pub struct Inherited {
-    pub(crate) connect: Connect,
-    pub(crate) announce: Announce,
 }
 
 #[cfg(test)]

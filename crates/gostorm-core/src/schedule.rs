@@ -6,7 +6,9 @@
 //! than go to a slow peer that is free, and the next blocks see the lane as that much busier. So slow
 //! peers get the blocks that are needed late, and fast ones those needed soon.
 //!
-//! Snubbed peers are not lanes: each gets one probe block that is not needed soon.
+//! Snubbed peers are not lanes: each gets one probe block that is not needed soon, or that nobody
+//! else can bring. When there is no memory for a piece, those begun already are filled all the same:
+//! half-filled pieces would keep their memory for ever.
 
 use std::time::Duration;
 
@@ -21,6 +23,9 @@ use crate::time::Time;
 
 /// Blocks that one turn lays on lanes at most: bounds the work when fast lanes are full.
 const LAID_MAX: u32 = 1_024;
+/// Wanted pieces that one turn passes over when there is no memory for them: those already begun are
+/// behind them.
+const PASSED_MAX: u32 = 512;
 /// A block for a snubbed peer is not needed for so long.
 const PROBE_AHEAD: Duration = Duration::from_secs(5);
 
@@ -45,10 +50,19 @@ impl<'a> Lane<'a> {
         }
     }
 
+    fn may(&self, piece: PieceIndex, only: Option<PeerKey>) -> bool {
+        may(self.peer, piece, only)
+    }
+
     /// Seconds from now until one more block would be here.
     fn arrival(&self) -> f64 {
         self.free_at.max(self.rtt) + self.per_block
     }
+}
+
+/// True when the peer has the piece, would serve it, and is the only one allowed, if there is one.
+fn may(peer: &Peer, piece: PieceIndex, only: Option<PeerKey>) -> bool {
+    peer.serves(piece) && only.is_none_or(|only| only == peer.key)
 }
 
 /// One request to send.
@@ -75,7 +89,8 @@ pub(crate) fn assign(
     room: &mut impl Room,
 ) -> Vec<Assignment> {
     let mut table = Table::new(peers);
-    while table.has_room() {
+    let mut passed = 0;
+    while table.has_room() && passed < PASSED_MAX {
         let Some(next) = wanted.next_missing(picker.verified()) else {
             break;
         };
@@ -87,12 +102,14 @@ pub(crate) fn assign(
         if servers.is_empty() {
             continue;
         }
-        if !picker.holds(next.piece) && !room.start(picker, next.piece) {
-            break;
+        if !picker.holds(next.piece) && (passed > 0 || !room.start(picker, next.piece)) {
+            passed += 1;
+            continue;
         }
         let only = room.only(picker, next.piece, &servers);
-        if only.is_none() && (table.lanes.is_empty() || next.due > now + PROBE_AHEAD) {
-            table.probe(picker, next.piece);
+        let not_urgent = only.is_none() && next.due > now + PROBE_AHEAD;
+        if not_urgent || !table.has_lane(next.piece, only) {
+            table.probe(picker, next.piece, only);
         }
         table.lay(picker, next.piece, only);
     }
@@ -137,13 +154,18 @@ impl<'a> Table<'a> {
         self.given.push(Assignment { peer, block });
     }
 
-    /// One block for each snubbed peer that has the piece.
-    fn probe(&mut self, picker: &mut Picker, piece: PieceIndex) {
+    /// True when a peer that is not snubbed may bring the piece.
+    fn has_lane(&self, piece: PieceIndex, only: Option<PeerKey>) -> bool {
+        self.lanes.iter().any(|lane| lane.may(piece, only))
+    }
+
+    /// One block for each snubbed peer that may bring the piece.
+    fn probe(&mut self, picker: &mut Picker, piece: PieceIndex, only: Option<PeerKey>) {
         let mut from = 0;
         let (able, rest) = self
             .probes
             .drain(..)
-            .partition::<Vec<_>, _>(|peer| peer.serves(piece));
+            .partition::<Vec<_>, _>(|peer| may(peer, piece, only));
         self.probes = rest;
         for peer in able {
             let missing = picker
@@ -170,9 +192,7 @@ impl<'a> Table<'a> {
                 return;
             };
             from = block + 1;
-            let usable = self.lanes.iter_mut().filter(|lane| {
-                lane.peer.serves(piece) && only.is_none_or(|only| only == lane.peer.key)
-            });
+            let usable = self.lanes.iter_mut().filter(|lane| lane.may(piece, only));
             let Some(lane) = usable.min_by(|a, b| a.arrival().total_cmp(&b.arrival())) else {
                 return;
             };

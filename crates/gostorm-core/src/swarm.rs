@@ -11,9 +11,10 @@ mod stats;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::announce::Announce;
+use crate::config::Config;
 use crate::connect::Connect;
 use crate::demand::Demand;
 use crate::event::{Input, Output, PeerKey};
@@ -26,27 +27,6 @@ use crate::time::Time;
 use crate::verify::Verify;
 
 pub use self::stats::{PeerStats, Stats};
-
-/// Limits of one swarm.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Connections at most.
-    pub connections_max: usize,
-    /// Trackers in the torrent's flat list.
-    pub trackers: usize,
-    /// Addresses that are refused from the start.
-    pub banned: Vec<IpAddr>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            connections_max: 25,
-            trackers: 0,
-            banned: Vec::new(),
-        }
-    }
-}
 
 /// The state machine of one torrent.
 #[derive(Clone, Debug)]
@@ -124,6 +104,7 @@ impl Swarm {
             "outputs are drained before the next input"
         );
         self.now = self.now.max(now);
+        let fits = matches!(input, Input::Turn | Input::Lease { .. });
         match input {
             Input::Open { reader, file } => self.open(reader, file),
             Input::Close { reader } => self.close(reader),
@@ -156,6 +137,10 @@ impl Swarm {
         }
         if cfg!(debug_assertions) {
             self.check_sums();
+            assert!(
+                !fits || self.fits_lease(),
+                "what can go of what is held over the lease is gone"
+            );
         }
     }
 
@@ -168,16 +153,17 @@ impl Swarm {
         self.outputs.push_back(output);
     }
 
+    /// True when nothing is held over the lease but what is about to be read.
+    fn fits_lease(&self) -> bool {
+        self.held.lease() >= self.held.bytes()
+            || self
+                .held
+                .victims(&self.layout, 0, &self.demand.protected())
+                .is_empty()
+    }
+
     /// Panics when a cheap sum is off: run after each input in debug builds.
     fn check_sums(&self) {
-        assert!(
-            self.held.lease() >= self.held.bytes()
-                || self
-                    .held
-                    .victims(&self.layout, 0, &self.demand.protected())
-                    .is_empty(),
-            "held bytes over the lease are on their way out"
-        );
         assert!(
             self.asleep || self.peers.len() <= self.config.connections_max,
             "connections are bounded"

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use gostorm_wire::PieceIndex;
 
-use super::{Cursor, LEFT_BEHIND, Waiting};
+use super::cursor::Cursor;
+use super::waiting::{LEFT_BEHIND, Waiting};
 use crate::bits::Bits;
 use crate::layout::Layout;
 use crate::time::Time;

@@ -149,7 +149,10 @@ impl Swarm {
 
     pub(super) fn lease(&mut self, bytes: u64) {
         self.held.set_lease(bytes);
-        self.shrink_to_lease();
+        if self.held.bytes() > bytes {
+            self.share_windows();
+            self.shrink_to_lease();
+        }
     }
 
     /// Evicts what is over the lease and not about to be read.
@@ -157,7 +160,6 @@ impl Swarm {
         if self.held.bytes() <= self.held.lease() {
             return;
         }
-        self.share_windows();
         for piece in self.held.victims(&self.layout, 0, &self.demand.protected()) {
             self.evict(piece);
         }

@@ -61,6 +61,7 @@ impl Swarm {
             estimate,
             self.now,
         );
+        peer.incoming = incoming;
         // Interest is declared before the bitfield comes: that saves a round trip to the unchoke.
         peer.we_interested = self.demand.has_readers();
         if peer.we_interested {
@@ -178,6 +179,9 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
         };
+        if peer.rejects_withdrawn(block) {
+            return;
+        }
         if peer.withdraw(block) {
             peer.allowed_fast.retain(|piece| *piece != block.piece);
             if !peer.peer_chokes {

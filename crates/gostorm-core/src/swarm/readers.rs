@@ -5,7 +5,7 @@ use std::ops::Range;
 use gostorm_wire::PieceIndex;
 
 use super::Swarm;
-use crate::demand::Demand;
+use crate::demand::Waiting;
 use crate::event::{FailReason, Output, ReadKey, ReaderKey};
 use crate::time::Time;
 
@@ -51,7 +51,14 @@ impl Swarm {
         if self.is_verified(&range) {
             return self.push(Output::Serve { read });
         }
-        let waiting = Demand::waiting_read(read, reader, cursor, range, self.now, deadline);
+        let waiting = Waiting {
+            read,
+            reader,
+            cursor,
+            range,
+            since: self.now,
+            deadline,
+        };
         if !self.demand.wait(waiting) {
             self.push(Output::Fail {
                 read,

@@ -106,7 +106,7 @@ impl Swarm {
         let good = self
             .peers
             .values()
-            .filter(|peer| peer.good_bytes > 0 && !peer.snubbed);
+            .filter(|peer| peer.good_bytes > 0 && !peer.snubbed && !peer.incoming);
         good.map(|peer| {
             #[expect(
                 clippy::cast_possible_truncation,

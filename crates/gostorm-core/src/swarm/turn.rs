@@ -63,9 +63,11 @@ impl Room for Memory<'_> {
             return None;
         }
         let active = picker.active_mut(piece)?;
-        let chosen = active
-            .only
-            .filter(|only| servers.iter().any(|peer| peer.key == *only));
+        let chosen = active.only.filter(|only| {
+            servers
+                .iter()
+                .any(|peer| peer.key == *only && !peer.snubbed)
+        });
         // The most trusted peer that had no part in the failure; if all had, the most trusted.
         let best = || {
             servers.iter().max_by_key(|peer| {
@@ -91,10 +93,9 @@ impl Swarm {
         self.snub_silent_peers();
         if self.demand_moved || self.now - self.last_share >= SHARE_EVERY {
             self.share_windows();
-            self.withdraw_unwanted();
-            self.shrink_to_lease();
             self.demand_moved = false;
         }
+        self.shrink_to_lease();
         self.tell_arbiter();
         self.declare_interest();
         self.give_out();
@@ -103,6 +104,8 @@ impl Swarm {
         self.tell_arbiter();
     }
 
+    /// Sets the windows, and takes back what lies outside: a piece that no window protects owes
+    /// nothing, so that it can be evicted in the midst of a turn.
     pub(super) fn share_windows(&mut self) {
         // A window begins and ends inside pieces, which costs up to one more than its bytes.
         let ahead = (self.held.lease() / 100 * AHEAD_PERCENT)
@@ -110,6 +113,7 @@ impl Swarm {
         self.demand
             .share_windows(self.now, ahead, self.layout.piece_len());
         self.last_share = self.now;
+        self.withdraw_unwanted();
     }
 
     /// Cancels the requests that no window and no read needs any more.

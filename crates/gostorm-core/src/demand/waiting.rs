@@ -1,0 +1,22 @@
+//! A read that waits for its bytes.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::event::{ReadKey, ReaderKey};
+use crate::time::Time;
+
+/// How much later than others a read is due whose reader has moved elsewhere since.
+pub(super) const LEFT_BEHIND: Duration = Duration::from_secs(2);
+
+/// A read that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) read: ReadKey,
+    pub(crate) reader: ReaderKey,
+    /// The cursor that it belongs to.
+    pub(crate) cursor: u64,
+    pub(crate) range: Range<u64>,
+    pub(crate) since: Time,
+    pub(crate) deadline: Time,
+}
