@@ -6,6 +6,7 @@
 //! its films.
 
 mod add;
+mod desk;
 mod fetch;
 mod shelf;
 mod subtitles;
@@ -22,9 +23,10 @@ use gostream_fs::NodeKind;
 use gostream_http::{
     AddEvent, AddRequest, ControlError, FileState, LibraryControl, ListedFile, RemovedFile, Status,
 };
-use gostream_store::{Store, TreeError};
+use gostream_store::Store;
 use tokio_util::task::TaskTracker;
 
+use self::desk::{Desk, on_disk};
 pub(crate) use self::shelf::Shelf;
 
 /// How long a command without a server waits for subtitles that are still on their way.
@@ -35,17 +37,6 @@ const SUBTITLES_WAIT: Duration = Duration::from_secs(20);
 struct Serving {
     mount: PathBuf,
     library: PathBuf,
-}
-
-/// What the work needs, shared with the tasks that do it.
-pub(crate) struct Desk {
-    pub(crate) engine: Engine,
-    pub(crate) store: Arc<Store>,
-    pub(crate) shelf: Arc<Shelf>,
-    /// Base URL written into stubs.
-    pub(crate) url: String,
-    /// Work that goes on after an answer was given.
-    pub(crate) later: TaskTracker,
 }
 
 /// The librarian.
@@ -93,7 +84,7 @@ impl Librarian {
         }
     }
 
-    async fn list_films(&self) -> Vec<ListedFile> {
+    fn list_films(&self) -> Vec<ListedFile> {
         let (tree, broken) = self.desk.shelf.contents();
         let mut films = Vec::new();
         let mut awake = rustc_hash::FxHashMap::default();
@@ -127,78 +118,13 @@ impl Librarian {
     }
 }
 
-impl Desk {
-    /// Removes a stub; forgets its torrent when no other stub needs it.
-    fn remove(&self, path: &str) -> Result<RemovedFile, ControlError> {
-        let hash = match self.shelf.stubs().read(path) {
-            Ok(stub) => Some(stub.hash),
-            // A broken stub can go as well.
-            Err(TreeError::Broken { .. }) => None,
-            Err(error) => return Err(tree_error(&error)),
-        };
-        self.shelf
-            .stubs()
-            .remove(path)
-            .map_err(|error| tree_error(&error))?;
-        self.shelf.refresh()?;
-        let Some(hash) = hash else {
-            return Ok(RemovedFile {
-                path: path.to_owned(),
-                torrent_removed: false,
-            });
-        };
-        let (tree, _) = self.shelf.contents();
-        let needed = tree
-            .iter()
-            .any(|node| matches!(node.kind(), NodeKind::Media(stub) if stub.hash == hash));
-        let torrent_removed = !needed
-            && self
-                .store
-                .torrents()
-                .remove(&hash)
-                .map_err(|error| ControlError::failed(error.to_string()))?;
-        Ok(RemovedFile {
-            path: path.to_owned(),
-            torrent_removed,
-        })
-    }
-}
-
-/// What an error of the stub tree means to the user.
-fn tree_error(error: &TreeError) -> ControlError {
-    let text = error.to_string();
-    match error {
-        TreeError::NotFound { .. } => ControlError::not_found(text),
-        TreeError::BadPath(_)
-        | TreeError::Outside { .. }
-        | TreeError::NotAFile { .. }
-        | TreeError::NotAStubName { .. }
-        | TreeError::StubName { .. } => ControlError::bad_input(text),
-        TreeError::OtherTorrent { .. } | TreeError::RealFilm { .. } | TreeError::Exists { .. } => {
-            ControlError::conflict(text)
-        }
-        TreeError::RootMissing { .. } | TreeError::Broken { .. } | TreeError::Io { .. } => {
-            ControlError::failed(text)
-        }
-    }
-}
-
-/// Runs work that waits for a disk on a thread that may.
-async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ControlError> + Send + 'static,
-) -> Result<T, ControlError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|panic| Err(ControlError::failed(panic.to_string())))
-}
-
 impl LibraryControl for Librarian {
     fn add(&self, request: AddRequest) -> BoxStream<'static, AddEvent> {
         add::start(Arc::clone(&self.desk), request)
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<ListedFile>, ControlError>> {
-        Box::pin(async move { Ok(self.list_films().await) })
+        Box::pin(async move { Ok(self.list_films()) })
     }
 
     fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>> {

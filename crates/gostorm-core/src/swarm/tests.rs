@@ -118,12 +118,16 @@ impl Bench {
 }
 
 fn requests(outputs: &[Output], swarm: &Swarm) -> Vec<(u64, BlockRef)> {
-    let request = |output: &Output| match output {
-        Output::Send {
+    let request = |output: &Output| {
+        if let Output::Send {
             peer,
             message: Message::Request(span),
-        } => Some((peer.0, swarm.layout.block_of(*span).unwrap())),
-        _ => None,
+        } = output
+        {
+            Some((peer.0, swarm.layout.block_of(*span).unwrap()))
+        } else {
+            None
+        }
     };
     outputs.iter().filter_map(request).collect()
 }
@@ -330,92 +334,86 @@ fn a_read_fails_at_its_deadline_and_the_swarm_goes_on() {
     assert!(seen.contains(&Output::Serve { read: ReadKey(2) }));
 }
 
-#[test]
-fn the_peer_that_spoils_a_piece_is_banned_and_the_others_are_not() {
+const SPOILT: PieceIndex = PieceIndex(0);
+
+/// A swarm of two seeds whose first piece fails because of peer 2; the digests of the good blocks.
+fn spoilt_by_the_second_of_two() -> (Bench, Vec<u64>) {
     let mut bench = Bench::new(20);
     bench.seed(1);
     bench.seed(2);
     bench.read(1, 0, 1_000);
     let asked = requests(&bench.turn(), &bench.swarm);
-    let of_piece: Vec<_> = asked
-        .into_iter()
-        .filter(|(_, block)| block.piece == PieceIndex(0))
-        .collect();
-    assert!(
-        of_piece.iter().any(|(peer, _)| *peer == 1) && of_piece.iter().any(|(peer, _)| *peer == 2)
-    );
-    let bad = of_piece
-        .iter()
-        .find(|(peer, _)| *peer == 2)
-        .unwrap()
-        .1
-        .block;
-    for (peer, block) in of_piece {
-        bench.deliver(peer, block);
+    let of_piece = || asked.iter().filter(|(_, block)| block.piece == SPOILT);
+    assert!(of_piece().any(|(peer, _)| *peer == 1), "both send a part");
+    let bad = of_piece().find(|(peer, _)| *peer == 2).unwrap().1.block;
+    for (peer, block) in of_piece() {
+        bench.deliver(*peer, *block);
     }
-    let mut digests: Vec<u64> = (0..8).collect();
-    let good = digests.clone();
+    let good: Vec<u64> = (0..8).collect();
+    let mut digests = good.clone();
     digests[bad as usize] = 99;
     let outputs = bench.give(Input::Hashed {
-        piece: PieceIndex(0),
+        piece: SPOILT,
         ok: false,
         digests,
     });
     assert_eq!(
         outputs,
-        vec![Output::Evict {
-            piece: PieceIndex(0)
-        }],
+        vec![Output::Evict { piece: SPOILT }],
         "nobody is banned on suspicion"
     );
+    (bench, good)
+}
+
+fn banned(outputs: &[Output]) -> Vec<String> {
+    let ip = |output: &Output| {
+        if let Output::Ban { ip, .. } = output {
+            Some(ip.to_string())
+        } else {
+            None
+        }
+    };
+    outputs.iter().filter_map(ip).collect()
+}
+
+#[test]
+fn a_spoilt_piece_comes_again_from_one_peer_alone() {
+    let (mut bench, _) = spoilt_by_the_second_of_two();
     let outputs = bench.turn();
     assert!(outputs.contains(&Output::Reserve {
-        piece: PieceIndex(0),
+        piece: SPOILT,
         want_digests: true
     }));
-    let again: Vec<_> = requests(&outputs, &bench.swarm);
-    let sources: Vec<u64> = (0..8)
-        .filter_map(|block| {
-            bench.swarm.picker.asked_of(BlockRef {
-                piece: PieceIndex(0),
-                block,
-            })
-        })
-        .map(|peer| peer.0)
+    let block = |block| BlockRef {
+        piece: SPOILT,
+        block,
+    };
+    let sources: Vec<_> = (0..8)
+        .filter_map(|at| bench.swarm.picker.asked_of(block(at)))
         .collect();
+    assert!(!sources.is_empty());
     assert!(
-        sources.windows(2).all(|pair| pair[0] == pair[1]),
-        "one peer alone"
+        sources.iter().all(|source| *source == sources[0]),
+        "{sources:?}"
     );
-    for (peer, block) in again
-        .into_iter()
-        .filter(|(_, block)| block.piece == PieceIndex(0))
-    {
-        bench.deliver(peer, block);
-    }
-    // The lone source may have had room for a part only.
+}
+
+#[test]
+fn the_peer_that_spoils_a_piece_is_banned_and_the_others_are_not() {
+    let (mut bench, good) = spoilt_by_the_second_of_two();
+    // The lone source may have room for a part at a time.
     for _ in 0..4 {
         for (peer, block) in requests(&bench.turn(), &bench.swarm) {
             bench.deliver(peer, block);
         }
     }
     let outputs = bench.give(Input::Hashed {
-        piece: PieceIndex(0),
+        piece: SPOILT,
         ok: true,
         digests: good,
     });
     assert!(outputs.contains(&Output::Serve { read: ReadKey(1) }));
-    let banned: Vec<_> = outputs
-        .iter()
-        .filter_map(|output| {
-            if let Output::Ban { ip, .. } = output {
-                Some(ip.to_string())
-            } else {
-                None
-            }
-        })
-        .collect();
-    assert_eq!(banned, vec!["127.0.0.2"]);
+    assert_eq!(banned(&outputs), vec!["127.0.0.2"]);
 }
 
 #[test]

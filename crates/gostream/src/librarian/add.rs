@@ -16,8 +16,9 @@ use gostream_store::{TorrentRecord, Written};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::desk::{Desk, on_disk, tree_error};
 use super::fetch::{self, Fetched};
-use super::{Desk, on_disk, subtitles, tree_error};
+use super::subtitles;
 use crate::app::{now_unix, torrent_files};
 use crate::link::Link;
 

@@ -11,7 +11,7 @@ use gostorm_wire::InfoHash;
 use gostream_library::{PlannedSidecar, PlannedStub};
 use tokio::sync::oneshot;
 
-use super::Desk;
+use super::desk::Desk;
 
 /// The largest subtitle that is copied; image-based ones of a long film reach some 10 MiB.
 const SUBTITLE_LEN_MAX: u64 = 32 << 20;
