@@ -35,7 +35,9 @@ fn usable(peer: &PeerSpec, at: Duration) -> u64 {
     match peer.flaps {
         None => peer.link.rate,
         Some((open, shut)) => {
-            let whole = u64::try_from((open + shut).as_millis()).unwrap_or(u64::MAX).max(1);
+            let whole = u64::try_from((open + shut).as_millis())
+                .unwrap_or(u64::MAX)
+                .max(1);
             let open = u64::try_from(open.as_millis()).unwrap_or(0);
             peer.link.rate.saturating_mul(open) / whole
         }
@@ -71,7 +73,9 @@ pub fn stall(film: &Film, len: u64, window: u64, capacity: impl Fn(Duration) -> 
             Some(FilmStep::Pause { length, .. }) => paused_until = at + *length,
             None => {}
         }
-        buffered = (buffered + step_bytes(capacity(at))).min(shown + window).min(len);
+        buffered = (buffered + step_bytes(capacity(at)))
+            .min(shown + window)
+            .min(len);
         if dark {
             stalled += if counted { STEP } else { Duration::ZERO };
             dark = buffered < (shown + film.rate).min(len);

@@ -37,6 +37,8 @@ use crate::rng::Rng;
 enum Event {
     /// The driver of a torrent takes an input.
     Input(usize, Input),
+    /// The driver of a torrent looks into its mailbox for a lease.
+    Lease(usize),
     /// A torrent's wake-up time, if it still is the one with this number.
     Wake(usize, u64),
     /// A dial of ours to a peer ends.
@@ -70,6 +72,8 @@ pub struct World {
     events: Events<Event>,
     /// Inputs that follow from the outputs of the one being handled.
     pending: VecDeque<(usize, Input)>,
+    /// Torrents whose mailbox has a lease.
+    leases: VecDeque<usize>,
     rng: Rng,
     arbiter: Arbiter,
     torrents: Vec<Torrent>,
@@ -105,6 +109,7 @@ impl World {
             now: Time::ZERO,
             events,
             pending: VecDeque::new(),
+            leases: VecDeque::new(),
             arbiter: Arbiter::new(spec.budget),
             torrents,
             connections: Vec::new(),
@@ -169,7 +174,9 @@ impl World {
             return false;
         };
         // The driver comes a little late and takes all that has come in the meantime.
-        let quantum = u64::try_from(self.spec.quantum.as_micros()).unwrap_or(0).max(1);
+        let quantum = u64::try_from(self.spec.quantum.as_micros())
+            .unwrap_or(0)
+            .max(1);
         self.now = self.now.max(Time(at.0.div_ceil(quantum) * quantum));
         while let Some(event) = self.events.pop(self.now) {
             self.apply(event);
@@ -182,6 +189,7 @@ impl World {
     fn apply(&mut self, event: Event) {
         match event {
             Event::Input(torrent, input) => self.give(torrent, input),
+            Event::Lease(torrent) => self.take_lease(torrent),
             Event::Wake(torrent, number) => {
                 if self.torrents[torrent].wake_number == number {
                     self.torrents[torrent].woke();
@@ -217,8 +225,14 @@ impl World {
     }
 
     fn drain_pending(&mut self) {
-        while let Some((torrent, input)) = self.pending.pop_front() {
-            self.give(torrent, input);
+        loop {
+            if let Some((torrent, input)) = self.pending.pop_front() {
+                self.give(torrent, input);
+            } else if let Some(torrent) = self.leases.pop_front() {
+                self.take_lease(torrent);
+            } else {
+                return;
+            }
         }
     }
 

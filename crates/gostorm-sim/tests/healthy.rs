@@ -27,7 +27,11 @@ fn cat_on_a_lan_reads_the_file_at_the_speed_of_the_line() {
         in_flight: 4,
     };
     let mut world = World::new(WorldSpec::new(torrent, vec![player(cat)]), 1);
-    assert!(world.run_until_done(Time(60_000_000)), "{:?}", world.report());
+    assert!(
+        world.run_until_done(Time(60_000_000)),
+        "{:?}",
+        world.report()
+    );
     let report = world.report();
     eprintln!("{report:#?}");
     assert!(report.ended < Time(7_000_000), "{}", report.ended);

@@ -89,10 +89,7 @@ impl Plain {
 
     /// Two streams that take turns with stretches of 8 MiB.
     pub(super) fn pair(range: Range<u64>) -> Self {
-        let mut streams = [
-            Stream::sequence(0..0, 1),
-            Stream::sequence(0..0, 1),
-        ];
+        let mut streams = [Stream::sequence(0..0, 1), Stream::sequence(0..0, 1)];
         let mut at = range.start;
         let mut turn = 0;
         while at < range.end {

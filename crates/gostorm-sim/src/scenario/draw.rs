@@ -47,7 +47,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         access,
         quantum: Duration::from_micros(quantum),
         hash_rate: pick(&mut rng, &[40, 200, 800]) * 1_000_000,
-        lease_delay: Duration::ZERO,
+        lease_delay: Duration::from_micros(pick(&mut rng, &[0, 0, 300, 20_000])),
         read_deadline: Duration::from_secs(25),
         torrents,
         players,
@@ -122,10 +122,12 @@ fn fault(rng: &mut Rng, peer: &mut PeerSpec) {
             peer.share = Share::Part { percent: 60, salt };
             peer.lie = Some(pick(rng, &[Lie::Rejects, Lie::Silent]));
         }
-        5 => peer.share = Share::Part {
-            percent: rng.between(5, 95),
-            salt,
-        },
+        5 => {
+            peer.share = Share::Part {
+                percent: rng.between(5, 95),
+                salt,
+            }
+        }
         6 => peer.corrupts = pick(rng, &[1, 10, 100]),
         7 => peer.dies_after = Some(bytes),
         8 => peer.doubles = pick(rng, &[1, 20, 100]),

@@ -100,7 +100,10 @@ impl World {
             .connections
             .get(index)
             .is_some_and(|connection| connection.torrent == torrent && connection.alive);
-        assert!(known, "the swarm speaks of {peer:?}, which is not connected");
+        assert!(
+            known,
+            "the swarm speaks of {peer:?}, which is not connected"
+        );
         index
     }
 

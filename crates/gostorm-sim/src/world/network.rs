@@ -161,8 +161,7 @@ impl World {
         match &mut self.access {
             Some(access) => {
                 let sent = access.send(self.now, bytes, &mut self.rng);
-                self.events
-                    .push(sent.arrives, Event::Hears(index, saying));
+                self.events.push(sent.arrives, Event::Hears(index, saying));
             }
             None => self.hears(index, saying),
         }

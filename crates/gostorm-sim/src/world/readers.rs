@@ -48,7 +48,11 @@ impl World {
     pub fn player_reports(&self) -> Vec<PlayerReport> {
         self.seats
             .iter()
-            .map(|seat| seat.as_ref().map(|seat| *seat.player.report()).unwrap_or_default())
+            .map(|seat| {
+                seat.as_ref()
+                    .map(|seat| *seat.player.report())
+                    .unwrap_or_default()
+            })
             .collect()
     }
 

@@ -21,7 +21,10 @@ pub struct TorrentReport {
 impl TorrentReport {
     /// Bytes of no use for each useful one: (duplicate + failed) / useful.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "bytes of a run are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "bytes of a run are far below 2^52"
+    )]
     pub fn waste(&self) -> f64 {
         let wasted = self.stats.wasted_bytes;
         let useful = self.stats.downloaded_bytes.saturating_sub(wasted);

@@ -73,7 +73,12 @@ impl Store {
     }
 
     /// Panics when a piece that may be served has a wrong block.
-    pub(super) fn check_right(&self, torrent: usize, layout: &Layout, range: &std::ops::Range<u64>) {
+    pub(super) fn check_right(
+        &self,
+        torrent: usize,
+        layout: &Layout,
+        range: &std::ops::Range<u64>,
+    ) {
         for piece in layout.pieces_of(range).map(PieceIndex) {
             assert!(
                 self.is_verified(piece),

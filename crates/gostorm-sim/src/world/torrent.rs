@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use gostorm_core::{Config, Input, KnownPeer, Output, Source, Swarm, Time};
+use gostorm_core::budget::Granted;
 use gostorm_core::{AnnounceOutcome, AnnouncePlan};
+use gostorm_core::{Config, Input, KnownPeer, Output, Source, Swarm, Time};
 use gostorm_wire::AnnounceEvent;
 
 use super::store::Store;
@@ -23,6 +24,9 @@ pub(super) struct Torrent {
     pub(super) wake_number: u64,
     /// It took an input since its last turn.
     pub(super) dirty: bool,
+    /// The newest lease, until the driver takes it.
+    mailbox: Option<u64>,
+    asleep: bool,
     pub(super) tracker_fails: u32,
     pub(super) banned: Vec<std::net::IpAddr>,
     pub(super) announces: u64,
@@ -32,7 +36,10 @@ pub(super) struct Torrent {
 }
 
 impl Torrent {
-    #[expect(clippy::panic, reason = "a scenario with impossible lengths is a mistake of its author")]
+    #[expect(
+        clippy::panic,
+        reason = "a scenario with impossible lengths is a mistake of its author"
+    )]
     pub(super) fn new(spec: TorrentSpec, seed: u64) -> Self {
         let layout = match spec.layout() {
             Ok(layout) => layout,
@@ -49,6 +56,8 @@ impl Torrent {
             wake_at: Time::NEVER,
             wake_number: 0,
             dirty: true,
+            mailbox: None,
+            asleep: false,
             tracker_fails: spec.tracker_fails.unwrap_or(0),
             banned: Vec::new(),
             announces: 0,
@@ -111,8 +120,7 @@ impl World {
                 want_digests,
             } => {
                 let one = &mut self.torrents[torrent];
-                one.store
-                    .reserve(one.swarm.layout(), piece, want_digests);
+                one.store.reserve(one.swarm.layout(), piece, want_digests);
                 self.check_memory();
             }
             Output::Store { block } => self.store(torrent, block),
@@ -127,19 +135,38 @@ impl World {
 
     fn lease(&mut self, torrent: usize, want: u64, held: u64) {
         self.check_told(torrent, held);
-        for granted in self.arbiter.update(torrent as u64, want, held) {
-            let tenant = usize::try_from(granted.tenant).unwrap_or(usize::MAX);
-            let input = Input::Lease {
-                bytes: granted.bytes,
-            };
-            if tenant == torrent || self.spec.lease_delay.is_zero() {
-                self.pending.push_back((tenant, input));
+        let granted = self.arbiter.update(torrent as u64, want, held);
+        self.deliver(&granted);
+    }
+
+    /// Puts leases into the mailboxes, where the newest wins.
+    fn deliver(&mut self, granted: &[Granted]) {
+        for lease in granted {
+            let tenant = usize::try_from(lease.tenant).unwrap_or(usize::MAX);
+            let waits = self.torrents[tenant].mailbox.replace(lease.bytes).is_some();
+            if waits {
+                continue;
+            }
+            if self.spec.lease_delay.is_zero() {
+                self.leases.push_back(tenant);
             } else {
                 let at = self.now + self.spec.lease_delay;
-                self.events.push(at, Event::Input(tenant, input));
+                self.events.push(at, Event::Lease(tenant));
             }
         }
         self.arbiter.check_invariants();
+    }
+
+    /// A driver takes the lease out of its mailbox.
+    pub(super) fn take_lease(&mut self, torrent: usize) {
+        let one = &mut self.torrents[torrent];
+        if let Some(bytes) = one.mailbox.take()
+            && !one.asleep
+        {
+            self.give(torrent, Input::Lease { bytes });
+            let granted = self.arbiter.confirm(torrent as u64, bytes);
+            self.deliver(&granted);
+        }
     }
 
     fn announce(&mut self, torrent: usize, plan: &AnnouncePlan) {
@@ -189,11 +216,9 @@ impl World {
     pub fn shut_down(&mut self, torrent: usize) {
         self.pending.push_back((torrent, Input::Shutdown));
         self.settle();
-        for granted in self.arbiter.leave(torrent as u64) {
-            let tenant = usize::try_from(granted.tenant).unwrap_or(usize::MAX);
-            let bytes = granted.bytes;
-            self.pending.push_back((tenant, Input::Lease { bytes }));
-        }
+        self.torrents[torrent].asleep = true;
+        let granted = self.arbiter.leave(torrent as u64);
+        self.deliver(&granted);
         self.settle();
     }
 }
