@@ -1,0 +1,212 @@
+"""The processes of a benchmark: seeder, server and leecher, each ended by its own process id.
+
+Everything lies in one directory on tmpfs, so that no disk is measured; `Rig` makes it and removes it.
+Used by the scripts beside it; the seeder and the leecher are those of tests/tools.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tests" / "tools"
+TMPFS = pathlib.Path("/dev/shm")
+TICK = os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+START_S = 30
+STOP_S = 15
+READ_S = 300
+
+
+class Failure(Exception):
+    """Something without which there is nothing to measure."""
+
+
+def run(command, limit):
+    """The standard output of a command that must succeed."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=limit, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{pathlib.Path(command[0]).name} failed ({done.returncode}): {done.stderr.strip()}")
+    return done.stdout
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    """User and system time of a process, with all its threads."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) / TICK, int(fields[12]) / TICK
+
+
+def peak_memory(pid):
+    """The most bytes that a process had resident."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    raise Failure("the kernel does not tell the peak memory (VmHWM)")
+
+
+def stop(process):
+    """SIGTERM, and SIGKILL for what is still there after a while."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def is_mounted(path):
+    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+        return any(line.split(" ")[4] == str(path) for line in table)
+
+
+class Rig:
+    """A directory on tmpfs, one file in a torrent, and its seeder; a context manager."""
+
+    def __init__(self, size, piece_length):
+        self.size = size
+        self.piece_length = piece_length
+        self.undo = contextlib.ExitStack()
+
+    def __enter__(self):
+        # A signal must end in __exit__ too; SIGINT does so by itself.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        with self.undo:
+            self.directory = pathlib.Path(tempfile.mkdtemp(prefix="gostream-bench-", dir=TMPFS))
+            self.undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            self.make_file()
+            self.make_torrent()
+            self.start_seeder()
+            self.undo = self.undo.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self.undo.close()
+
+    def make_file(self):
+        """Pseudo-random bytes; each MiB begins with its number, so that no two are equal."""
+        needed = 2 * self.size + 256 * MIB
+        if shutil.disk_usage(TMPFS).free < needed:
+            raise Failure(f"{TMPFS} needs {needed // MIB} MiB free: give --size a smaller number")
+        import random
+
+        block = bytearray(random.Random(1).randbytes(MIB))
+        seed = self.directory / "seed"
+        seed.mkdir()
+        self.original = seed / "Benchmark (2026).mkv"
+        with open(self.original, "wb") as out:
+            for number in range(self.size // MIB):
+                block[:8] = number.to_bytes(8, "little")
+                out.write(block)
+
+    def make_torrent(self):
+        self.torrent = self.directory / "benchmark.torrent"
+        tool = [sys.executable, TOOLS / "make_torrent.py", self.original, "--out", self.torrent]
+        made = json.loads(run([*tool, "--piece-size", self.piece_length], READ_S))
+        self.magnet = made["magnet"]
+
+    def start_seeder(self):
+        command = [sys.executable, TOOLS / "seeder.py", "--torrent", self.torrent, "--data", self.original.parent]
+        command += ["--listen", "127.0.0.2:0", "--no-tracker"]
+        self.seeder = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.undo.callback(stop, self.seeder)
+        line = self.seeder.stdout.readline()
+        if not line:
+            raise Failure("the seeder ended before it listened")
+        self.peer = f"127.0.0.2:{json.loads(line)['port']}"
+
+    @contextlib.contextmanager
+    def server(self, binary):
+        """A server that runs, with new directories and the film added; nothing of it is awake yet."""
+        place = pathlib.Path(tempfile.mkdtemp(prefix="server-", dir=self.directory))
+        config = place / "config.json"
+        ports = {name: free_port() for name in ("torrent_port", "proxy_listen_port", "metrics_port")}
+        config.write_text(json.dumps({**ports, "gostorm_url": f"http://127.0.0.1:{free_port()}"}))
+        command = [binary, "--config", config, "--data-dir", place / "data"]
+        # Added while no server runs: the server starts asleep, and dials when the film is opened.
+        film = run([*command, "add", f"{self.magnet}&x.pe={self.peer}"], START_S).splitlines()[0]
+        with open(place / "log", "w+", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [str(part) for part in [*command, "serve"]], stdout=subprocess.PIPE, stderr=log, text=True
+            )
+            mount = place / "data" / "mount"
+            try:
+                for line in process.stdout:
+                    if line.startswith("mount: "):
+                        mount = pathlib.Path(line.removeprefix("mount: ").strip())
+                    if line.strip() == "ready":
+                        break
+                else:
+                    log.seek(0)
+                    raise Failure(f"the server did not start: {log.read().strip()}")
+                yield process, mount / film.removeprefix(str(mount)).lstrip("/")
+            finally:
+                stop(process)
+                if is_mounted(mount):
+                    subprocess.run(["fusermount3", "-uz", str(mount)], check=False)
+        shutil.rmtree(place, ignore_errors=True)
+
+    def read_film(self, binary, check=False):
+        """Reads the film through the mount, once; what that cost. `check` compares the bytes instead."""
+        with self.server(binary) as (process, film):
+            before = cpu_seconds(process.pid)
+            started = time.monotonic()
+            with open(film, "rb", buffering=0) as shown:
+                first = shown.read(64 * 1024)
+                first_s = time.monotonic() - started
+                if check:
+                    self.compare(shown, first)
+                    return None
+                # The same open file goes on in cat, so that the first bytes can be timed.
+                cat = subprocess.Popen(["cat"], stdin=shown, stdout=subprocess.DEVNULL)
+                _, status, usage = os.wait4(cat.pid, 0)
+                cat.returncode = os.waitstatus_to_exitcode(status)
+                wall = time.monotonic() - started
+                done = os.lseek(shown.fileno(), 0, os.SEEK_CUR)
+            if cat.returncode != 0 or done != self.size:
+                raise Failure(f"cat ended with {cat.returncode} after {done} of {self.size} bytes")
+            after = cpu_seconds(process.pid)
+            return {
+                "wall_s": wall,
+                "first_s": first_s,
+                "user_s": after[0] - before[0],
+                "sys_s": after[1] - before[1],
+                "cpu_s": sum(after) - sum(before),
+                "reader_cpu_s": usage.ru_utime + usage.ru_stime,
+                "peak_bytes": peak_memory(process.pid),
+            }
+
+    def compare(self, shown, first):
+        with open(self.original, "rb") as original:
+            at, read = 0, first
+            while read or at < self.size:
+                if not read or original.read(len(read)) != read:
+                    raise Failure(f"a wrong byte or an early end in the MiB after {at}")
+                at += len(read)
+                read = shown.read(MIB)
+
+    def leech(self):
+        """Downloads the torrent with libtorrent to tmpfs, once; what that cost."""
+        with tempfile.TemporaryDirectory(prefix="leech-", dir=self.directory) as out:
+            tool = [sys.executable, TOOLS / "leecher.py", "--torrent", self.torrent, "--out", out]
+            done = json.loads(run([*tool, "--peer", self.peer], READ_S))
+        if done["bytes"] != self.size:
+            raise Failure(f"libtorrent wanted {done['bytes']} of {self.size} bytes")
+        return done
