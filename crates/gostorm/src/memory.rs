@@ -76,6 +76,13 @@ impl Memory {
         ledger.deliver(&granted);
     }
 
+    /// A torrent's swarm was handed this lease: what it holds from now on is held under it.
+    pub(crate) fn confirm(&self, tenant: u64, lease: u64) {
+        let mut ledger = self.ledger.lock();
+        let granted = ledger.arbiter.confirm(tenant, lease);
+        ledger.deliver(&granted);
+    }
+
     /// A torrent went to sleep. When it was the last, free buffers go back to the system.
     pub(crate) fn leave(&self, tenant: u64) {
         let last = {

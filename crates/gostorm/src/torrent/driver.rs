@@ -232,6 +232,7 @@ impl Driver {
             Event::Lease(bytes) => {
                 if let Phase::Running(running) = &mut self.phase {
                     running.input(now, &mut self.links, Input::Lease { bytes }, None);
+                    self.links.shared.memory.confirm(self.tenant, bytes);
                 }
             }
             Event::Due | Event::Stop => {}

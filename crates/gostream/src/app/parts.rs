@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gostorm::Engine;
 use gostream_store::{StateLock, Store, StubTree};
@@ -93,10 +94,27 @@ fn engine_config(context: &Context, listen: Vec<SocketAddr>) -> gostorm::Config 
         budget_bytes: engine.read_ahead_budget.as_bytes(),
         connections_per_torrent: engine.connections_per_torrent,
         wakes_max: engine.wakes_at_a_time,
-        read_deadline: engine.read_deadline,
+        read_deadline: read_deadline(engine.read_deadline),
         sleep_after: engine.disconnect_timeout,
         hash_threads: cores.min(HASH_THREADS_MAX),
     }
+}
+
+/// The deadline of a read: below the kernel's own time-out for FUSE requests (Linux 6.15 and later), which
+/// would otherwise take the whole mount down because of one slow read.
+fn read_deadline(wanted: Duration) -> Duration {
+    let Some(kernel) = gostream_fs::kernel::request_timeout() else {
+        return wanted;
+    };
+    let longest = kernel * 3 / 4;
+    if wanted > longest {
+        tracing::warn!(
+            ?wanted,
+            ?kernel,
+            "read_deadline_seconds is lowered to stay below the kernel's time-out for FUSE requests"
+        );
+    }
+    wanted.min(longest)
 }
 
 /// Where peers reach us: the port of the settings, on IPv4 and, where the system has it, IPv6.
