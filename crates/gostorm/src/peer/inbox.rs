@@ -169,3 +169,6 @@ impl Inbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
