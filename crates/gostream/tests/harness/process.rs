@@ -131,6 +131,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        let errors = self.errors();
+        if thread::panicking() && !errors.is_empty() {
+            eprintln!("--- the last lines of {}:\n{errors}\n---", self.name);
+        }
     }
 }
 
