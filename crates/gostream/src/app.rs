@@ -24,8 +24,8 @@ impl App for Gostream {
         serve::run(&context)
     }
 
-    fn demo(&self, context: Context) -> Result<(), Failure> {
-        crate::demo::run(context)
+    fn demo(&self, context: Context, keep: bool) -> Result<(), Failure> {
+        crate::demo::run(context, keep)
     }
 
     fn open_library<'a>(

@@ -59,7 +59,10 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
             settings::print(&Context::prepare(&args.place, logging::Audience::Person)?)
         }
         Command::Serve => app.serve(Context::prepare(&args.place, logging::Audience::Log)?),
-        Command::Demo => app.demo(Context::prepare(&args.place, logging::Audience::Person)?),
+        Command::Demo { keep } => {
+            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            app.demo(context, keep)
+        }
         Command::Add(add) => {
             let context = Context::prepare(&args.place, logging::Audience::Person)?;
             library::add(&context, app, add)

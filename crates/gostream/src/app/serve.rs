@@ -127,7 +127,7 @@ impl Server {
     }
 
     /// Waits until the mount is gone without our doing; says why.
-    async fn mount_ended(&mut self) -> String {
+    pub(crate) async fn mount_ended(&mut self) -> String {
         match (&mut self.ended).await {
             Ok(SessionEnd::Unmounted) => "the mount was taken off by somebody else".to_owned(),
             Ok(SessionEnd::Failed(why)) => format!("the file system failed: {why}"),

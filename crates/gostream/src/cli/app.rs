@@ -17,11 +17,12 @@ pub trait App {
     /// When it cannot start, or ends otherwise than by a signal.
     fn serve(&self, context: Context) -> Result<(), Failure>;
 
-    /// Runs the demonstration.
+    /// Runs the demonstration; with `keep`, serves its film afterwards until
+    /// told to stop.
     ///
     /// # Errors
     /// When a step of it fails.
-    fn demo(&self, context: Context) -> Result<(), Failure>;
+    fn demo(&self, context: Context, keep: bool) -> Result<(), Failure>;
 
     /// Opens the library without a server: takes the lock of the state
     /// directory first. Called within a tokio runtime.

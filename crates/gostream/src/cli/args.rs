@@ -65,8 +65,12 @@ pub enum Command {
     },
     /// Check that this machine can run GoStream, and say how to mend what cannot.
     Doctor,
-    /// Run a demonstration that needs no internet.
-    Demo,
+    /// Run a demonstration that needs no internet, in a temporary directory.
+    Demo {
+        /// Go on serving the demonstration's film until SIGTERM or SIGINT.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Show which settings and directories are in effect.
     Config {
         /// Print every setting with its default and meaning instead.

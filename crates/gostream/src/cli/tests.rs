@@ -96,8 +96,12 @@ impl App for NotedApp {
         Ok(())
     }
 
-    fn demo(&self, _context: Context) -> Result<(), Failure> {
-        self.0.lock().unwrap().push("app demonstrates".to_owned());
+    fn demo(&self, _context: Context, keep: bool) -> Result<(), Failure> {
+        let then = if keep { " and goes on" } else { "" };
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("app demonstrates{then}"));
         Ok(())
     }
 
@@ -186,12 +190,14 @@ fn without_a_command_it_serves() {
     desk.run(&[]).unwrap();
     desk.run(&["serve"]).unwrap();
     desk.run(&["demo"]).unwrap();
+    desk.run(&["demo", "--keep"]).unwrap();
     assert_eq!(
         desk.notes(),
         [
             "app serves on 8091",
             "app serves on 8091",
-            "app demonstrates"
+            "app demonstrates",
+            "app demonstrates and goes on"
         ]
     );
 }

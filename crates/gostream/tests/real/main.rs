@@ -10,6 +10,7 @@ mod harness;
 
 mod bad_input;
 mod bad_torrents;
+mod demo;
 mod faults;
 mod film;
 mod library;
