@@ -10,6 +10,7 @@
 //! the network and checks that the readers get on. `cargo run -p gostorm-sim --bin replay` shows a run.
 
 pub mod events;
+pub mod lab;
 pub mod link;
 pub mod oracle;
 pub mod peer;
