@@ -14,6 +14,8 @@ mod wanted;
 
 use std::ops::Range;
 
+use gostorm_wire::PieceIndex;
+
 pub(crate) use self::cursor::Cursor;
 use self::waiting::LEFT_BEHIND;
 pub(crate) use self::waiting::Waiting;
@@ -192,12 +194,59 @@ impl Demand {
         }
     }
 
-    /// Bytes that the live cursors would like to have ahead of them.
-    pub(crate) fn bytes_wanted(&self, now: Time, piece_len: u32) -> u64 {
-        let floor = u64::from(piece_len) * 2;
-        self.live_cursors()
-            .map(|cursor| cursor.target(now).max(floor) + u64::from(piece_len))
-            .sum()
+    /// Bytes that the live cursors would like to have ahead of them, and those of the reads that wait.
+    pub(crate) fn bytes_wanted(&self, now: Time, layout: &Layout) -> u64 {
+        let piece_len = u64::from(layout.piece_len());
+        let ahead: u64 = self
+            .live_cursors()
+            .map(|cursor| cursor.target(now).max(piece_len * 2) + piece_len)
+            .sum();
+        let mut reads: Vec<Range<u32>> = self
+            .waiting
+            .iter()
+            .map(|waiting| layout.pieces_of(&waiting.range))
+            .collect();
+        reads.sort_unstable_by_key(|pieces| pieces.start);
+        let (mut count, mut end) = (0, 0);
+        for pieces in reads {
+            count += u64::from(pieces.end.saturating_sub(pieces.start.max(end)));
+            end = end.max(pieces.end);
+        }
+        ahead + count * piece_len
+    }
+
+    /// The bytes of the reads that wait, in the order in which they are due.
+    pub(crate) fn reads_by_due(&self) -> Vec<Range<u64>> {
+        let mut reads: Vec<(Time, &Range<u64>)> = self
+            .waiting
+            .iter()
+            .map(|waiting| (self.due(waiting), &waiting.range))
+            .collect();
+        reads.sort_by_key(|(due, range)| (*due, range.start));
+        reads.into_iter().map(|(_, range)| range.clone()).collect()
+    }
+
+    /// Bytes that a reader has yet to read before it comes to `piece`; the most there is when no
+    /// window and no read wants it, none when a read waits for it.
+    pub(crate) fn bytes_until(&self, layout: &Layout, piece: PieceIndex) -> u64 {
+        let wants = |range: &Range<u64>| layout.pieces_of(range).contains(&piece.0);
+        if self.waiting.iter().any(|waiting| wants(&waiting.range)) {
+            return 0;
+        }
+        let windows = self.live_cursors().map(Cursor::window_range).filter(wants);
+        windows
+            .map(|window| layout.piece_offset(piece).saturating_sub(window.start))
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// When a read is due: at once, or a while later when its reader has moved elsewhere since.
+    fn due(&self, waiting: &Waiting) -> Time {
+        if self.is_left_behind(waiting) {
+            waiting.since + LEFT_BEHIND
+        } else {
+            waiting.since
+        }
     }
 
     /// Byte ranges that must not be evicted: the live windows and the reads that wait.
@@ -245,7 +294,7 @@ impl Demand {
             now,
             layout,
             &self.waiting,
-            |waiting| self.is_left_behind(waiting),
+            |waiting| self.due(waiting),
             self.live_cursors(),
         )
     }

@@ -131,6 +131,14 @@ impl Peer {
         limit.saturating_sub(self.outstanding())
     }
 
+    /// Seconds from one block to the next when it is kept busy: by its rate, or by a request queue
+    /// that is too short for its round trip.
+    pub(crate) fn block_seconds(&self) -> f64 {
+        let by_rate = f64::from(BLOCK_LEN) / self.estimate.rate().max(1.0);
+        let by_queue = self.estimate.rtt().as_secs_f64() / f64::from(self.request_queue);
+        by_rate.max(by_queue)
+    }
+
     /// Depth of the pipeline, for statistics.
     pub(crate) const fn depth(&self) -> u32 {
         self.depth

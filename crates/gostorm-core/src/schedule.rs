@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use gostorm_wire::{BLOCK_LEN, PieceIndex};
+use gostorm_wire::PieceIndex;
 
 use crate::demand::WantedPieces;
 use crate::event::PeerKey;
@@ -40,7 +40,7 @@ struct Lane<'a> {
 
 impl<'a> Lane<'a> {
     fn new(peer: &'a Peer) -> Self {
-        let per_block = f64::from(BLOCK_LEN) / peer.estimate.rate().max(1.0);
+        let per_block = peer.block_seconds();
         Self {
             peer,
             room: peer.room(),

@@ -5,6 +5,7 @@
 //! owes is what the picker says was asked of it, and held bytes fit the lease or are on their way out.
 
 mod blocks;
+mod memory;
 mod peers;
 mod readers;
 mod stats;

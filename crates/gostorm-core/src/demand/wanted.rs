@@ -6,7 +6,7 @@ use std::ops::Range;
 use gostorm_wire::PieceIndex;
 
 use super::cursor::Cursor;
-use super::waiting::{LEFT_BEHIND, Waiting};
+use super::waiting::Waiting;
 use crate::bits::Bits;
 use crate::layout::Layout;
 use crate::time::Time;
@@ -37,16 +37,12 @@ impl<'a> WantedPieces<'a> {
         now: Time,
         layout: &'a Layout,
         waiting: &[Waiting],
-        left_behind: impl Fn(&Waiting) -> bool,
+        due: impl Fn(&Waiting) -> Time,
         cursors: impl Iterator<Item = &'a Cursor>,
     ) -> Self {
         let mut reads = Vec::with_capacity(waiting.len());
         for read in waiting {
-            let due = if left_behind(read) {
-                read.since + LEFT_BEHIND
-            } else {
-                read.since
-            };
+            let due = due(read);
             reads.extend(layout.pieces_of(&read.range).map(|piece| Wanted {
                 piece: PieceIndex(piece),
                 due,

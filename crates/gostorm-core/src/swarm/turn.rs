@@ -2,87 +2,22 @@
 //! then the wanted blocks are given out, addresses dialled and trackers asked.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::time::Duration;
 
 use gostorm_wire::{AnnounceEvent, Message, PieceIndex};
 
 use super::Swarm;
+use super::memory::Memory;
 use crate::announce::{Announce, AnnouncePlan};
 use crate::event::{Output, PeerKey};
-use crate::held::Held;
-use crate::layout::Layout;
 use crate::peer::Peer;
-use crate::picker::Picker;
-use crate::schedule::{self, Room};
+use crate::schedule;
 use crate::time::Time;
-use crate::verify::Verify;
 
 /// How often windows are shared out anew while readers only move on.
 const SHARE_EVERY: Duration = Duration::from_millis(100);
 /// The share of the lease that may lie ahead of the readers; the rest stays behind them.
 const AHEAD_PERCENT: u64 = 85;
-
-/// What the scheduler may do to the memory, with the pieces it gave back on the way.
-struct Memory<'a> {
-    layout: &'a Layout,
-    held: &'a mut Held,
-    verify: &'a Verify,
-    protected: Vec<Range<u64>>,
-    evicted: Vec<PieceIndex>,
-    started: Vec<(PieceIndex, bool)>,
-}
-
-impl Room for Memory<'_> {
-    fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool {
-        let len = u64::from(self.layout.piece_size(piece));
-        if !self.held.fits(len) {
-            // No victim owes blocks: what nobody wants was withdrawn earlier in this turn.
-            for victim in self.held.victims(self.layout, len, &self.protected) {
-                picker.drop_piece(victim);
-                self.held.release(self.layout, victim);
-                self.evicted.push(victim);
-            }
-            if !self.held.fits(len) {
-                return false;
-            }
-        }
-        self.held.reserve(self.layout, piece);
-        picker.activate(self.layout, piece);
-        self.started.push((piece, self.verify.is_suspect(piece)));
-        true
-    }
-
-    fn only(
-        &mut self,
-        picker: &mut Picker,
-        piece: PieceIndex,
-        servers: &[&Peer],
-    ) -> Option<PeerKey> {
-        if !self.verify.is_suspect(piece) {
-            return None;
-        }
-        let active = picker.active_mut(piece)?;
-        let chosen = active.only.filter(|only| {
-            servers
-                .iter()
-                .any(|peer| peer.key == *only && !peer.snubbed)
-        });
-        // The most trusted peer that had no part in the failure; if all had, the most trusted.
-        let best = || {
-            servers.iter().max_by_key(|peer| {
-                (
-                    !peer.snubbed,
-                    !self.verify.is_suspected(piece, peer.addr),
-                    peer.good_bytes,
-                    peer.key,
-                )
-            })
-        };
-        active.only = chosen.or_else(|| best().map(|peer| peer.key));
-        active.only
-    }
-}
 
 impl Swarm {
     pub(super) fn turn(&mut self) {
@@ -96,6 +31,7 @@ impl Swarm {
             self.demand_moved = false;
         }
         self.shrink_to_lease();
+        self.make_room_for_reads();
         self.tell_arbiter();
         self.declare_interest();
         self.give_out();
@@ -142,7 +78,7 @@ impl Swarm {
 
     /// Says what the readers could use, with room for what stays behind them.
     fn tell_arbiter(&mut self) {
-        let ahead = self.demand.bytes_wanted(self.now, self.layout.piece_len());
+        let ahead = self.demand.bytes_wanted(self.now, &self.layout);
         let want = (ahead.saturating_mul(100) / AHEAD_PERCENT).min(
             self.layout
                 .total_len()

@@ -1,0 +1,130 @@
+//! The bytes of the lease during a turn: what is given up so that a wanted piece can be begun.
+//!
+//! Used by `turn` alone. What no window and no read wants goes first, by age. A read that waits goes
+//! further: before every window and every later read, so that readers whose windows fill the lease
+//! do not starve another, and the oldest read always gets on.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use gostorm_wire::PieceIndex;
+
+use super::Swarm;
+use crate::event::PeerKey;
+use crate::held::Held;
+use crate::layout::Layout;
+use crate::peer::Peer;
+use crate::picker::Picker;
+use crate::schedule::Room;
+use crate::verify::Verify;
+
+/// A lone source is given up for one that is expected to be so many times faster.
+const MUCH_FASTER: f64 = 4.0;
+
+/// What the scheduler may do to the memory, with the pieces it gave back on the way.
+pub(super) struct Memory<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) held: &'a mut Held,
+    pub(super) verify: &'a Verify,
+    pub(super) protected: Vec<Range<u64>>,
+    pub(super) evicted: Vec<PieceIndex>,
+    pub(super) started: Vec<(PieceIndex, bool)>,
+}
+
+impl Room for Memory<'_> {
+    fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool {
+        let len = u64::from(self.layout.piece_size(piece));
+        if !self.held.fits(len) {
+            // No victim owes blocks: what nobody wants was withdrawn earlier in this turn.
+            for victim in self.held.victims(self.layout, len, &self.protected) {
+                picker.drop_piece(victim);
+                self.held.release(self.layout, victim);
+                self.evicted.push(victim);
+            }
+            if !self.held.fits(len) {
+                return false;
+            }
+        }
+        self.held.reserve(self.layout, piece);
+        picker.activate(self.layout, piece);
+        self.started.push((piece, self.verify.is_suspect(piece)));
+        true
+    }
+
+    fn only(
+        &mut self,
+        picker: &mut Picker,
+        piece: PieceIndex,
+        servers: &[&Peer],
+    ) -> Option<PeerKey> {
+        if !self.verify.is_suspect(piece) {
+            return None;
+        }
+        let blocks = self.layout.blocks_in(piece);
+        let trust = |peer: &Peer| {
+            let suspected = self.verify.is_suspected(piece, peer.addr);
+            (!peer.snubbed, !suspected, peer.good_bytes > 0)
+        };
+        let seconds = |peer: &Peer| f64::from(peer.outstanding() + blocks) * peer.block_seconds();
+        // The most trusted peer that had no part in the failure, and the fastest of those.
+        let best = servers.iter().max_by(|a, b| {
+            let faster = seconds(b).total_cmp(&seconds(a));
+            trust(a).cmp(&trust(b)).then(faster).then(a.key.cmp(&b.key))
+        })?;
+        let active = picker.active_mut(piece)?;
+        let chosen = servers
+            .iter()
+            .find(|peer| active.only == Some(peer.key) && !peer.snubbed)
+            .filter(|peer| seconds(peer) <= seconds(best) * MUCH_FASTER);
+        active.only = Some(chosen.unwrap_or(best).key);
+        active.only
+    }
+}
+
+impl Swarm {
+    /// Evicts for the reads that wait what only windows and later reads hold, the latest due first.
+    pub(super) fn make_room_for_reads(&mut self) {
+        let reads = self.demand.reads_by_due();
+        let mut kept: Vec<Range<u32>> = Vec::new();
+        let mut needed = 0;
+        for range in reads {
+            let pieces = self.layout.pieces_of(&range);
+            kept.push(pieces.clone());
+            for piece in pieces.map(PieceIndex) {
+                let served = || self.peers.values().any(|peer| peer.serves(piece));
+                if self.picker.holds(piece) || !served() {
+                    continue;
+                }
+                needed += u64::from(self.layout.piece_size(piece));
+                if !self.held.fits(needed) && !self.make_room(needed, &kept) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Evicts until `len` more bytes fit, sparing the pieces `kept`; nothing when that cannot be.
+    fn make_room(&mut self, len: u64, kept: &[Range<u32>]) -> bool {
+        let mut loose: Vec<(Reverse<u64>, PieceIndex)> = self
+            .held
+            .pieces()
+            .filter(|piece| !kept.iter().any(|kept| kept.contains(&piece.0)))
+            .map(|piece| (Reverse(self.demand.bytes_until(&self.layout, piece)), piece))
+            .collect();
+        loose.sort_unstable();
+        let mut victims = Vec::new();
+        let mut freed = 0;
+        for (_, piece) in loose {
+            if self.held.bytes() + len <= self.held.lease() + freed {
+                break;
+            }
+            freed += u64::from(self.layout.piece_size(piece));
+            victims.push(piece);
+        }
+        let enough = self.held.bytes() + len <= self.held.lease() + freed;
+        if enough {
+            victims.into_iter().for_each(|piece| self.evict(piece));
+        }
+        enough
+    }
+}
