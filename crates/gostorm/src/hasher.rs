@@ -10,6 +10,8 @@
 
 mod worker;
 
+pub use worker::{HashKey, HashResult};
+
 use std::sync::Arc;
 use std::thread;
 
@@ -25,23 +27,6 @@ pub const HASH_BATCH: u32 = 16;
 
 /// How many jobs may wait for one thread.
 const QUEUE_LEN: usize = 1024;
-
-/// Names one piece among all torrents: the torrent's number in this process, and the piece.
-pub type HashKey = (u64, PieceIndex);
-
-/// The verdict on one piece buffer.
-#[derive(Debug)]
-pub struct HashResult {
-    /// Which piece it is.
-    pub piece: PieceIndex,
-    /// The buffer that was hashed. If the cache holds another one by now, the verdict is of no interest any more.
-    pub buffer: Arc<PieceBuf>,
-    /// Whether the hash matched.
-    pub ok: bool,
-    /// The first 8 bytes (big endian) of each block's own SHA-1, by which the block that was spoiled is found when
-    /// the piece is had a second time. Empty if `ok`, unless the digests were wanted.
-    pub digests: Vec<u64>,
-}
 
 /// What to hash, and where to send the verdict.
 #[derive(Debug, Clone)]

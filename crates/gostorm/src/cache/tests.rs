@@ -1,3 +1,5 @@
+//! The cache against the bytes of the torrent, and beside a writer that fills and evicts.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

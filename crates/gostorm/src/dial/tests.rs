@@ -1,3 +1,5 @@
+//! Dials to a real socket behind which the test plays the peer.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gostorm_wire::{PeerId, Reserved};

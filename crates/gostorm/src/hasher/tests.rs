@@ -1,3 +1,5 @@
+//! Verdicts against the one-shot SHA-1, whatever the order of the blocks.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gostorm_wire::{BLOCK_LEN, sha1};

@@ -1,20 +1,36 @@
 //! What one hash thread does: it takes jobs in order and keeps a SHA-1 state for each unfinished piece.
 //!
-//! Started by [`super::Hasher`]; ends when that is dropped. The states hold weak references only, so that a piece
+//! Started by [`Hasher`](super::Hasher); ends when that is dropped. The states hold weak references only, so that a piece
 //! that was evicted half-way frees its memory at once; such states are swept when their number has doubled.
 
 use std::sync::{Arc, Weak};
 
 use crossbeam_channel::Receiver;
-use gostorm_wire::{Sha1, sha1};
+use gostorm_wire::{PieceIndex, Sha1, sha1};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{HashKey, HashResult};
 use crate::cache::PieceBuf;
 
 /// Below this number of states a sweep is not worth its while.
 const SWEEP_MIN: usize = 64;
+
+/// Names one piece among all torrents: the torrent's number in this process, and the piece.
+pub type HashKey = (u64, PieceIndex);
+
+/// The verdict on one piece buffer.
+#[derive(Debug)]
+pub struct HashResult {
+    /// Which piece it is.
+    pub piece: PieceIndex,
+    /// The buffer that was hashed. If the cache holds another one by now, the verdict is of no interest any more.
+    pub buffer: Arc<PieceBuf>,
+    /// Whether the hash matched.
+    pub ok: bool,
+    /// The first 8 bytes (big endian) of each block's own SHA-1, by which the block that was spoiled is found when
+    /// the piece is had a second time. Empty if `ok`, unless the digests were wanted.
+    pub digests: Vec<u64>,
+}
 
 /// What a thread is asked to do.
 pub(super) enum Job {

@@ -1,3 +1,5 @@
+//! A real listener on loopback, and remotes of every manner.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gostorm_wire::{PeerId, Reserved};

@@ -58,7 +58,7 @@ impl Receiver<'_> {
                     idle.last_progress = Instant::now();
                     continue;
                 }
-                Ok(Next::Message(message)) => { if !matches!(message, Message::Bitfield(_)) { tracing::info!(?message, "XXX in"); } PeerWhat::Message(message) }
+                Ok(Next::Message(message)) => PeerWhat::Message(message),
                 Ok(Next::Block { span, data }) => PeerWhat::Block { span, data },
             };
             let event = PeerEvent {

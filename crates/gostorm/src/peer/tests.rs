@@ -9,7 +9,7 @@ use gostorm_wire::{BLOCK_LEN, PieceIndex, encode_piece_header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::cache::PieceBuf;
@@ -47,6 +47,12 @@ impl Ends {
         let event = self.events.recv().await.unwrap();
         assert_eq!(event.peer, 7);
         event.what
+    }
+
+    /// Lets this much virtual time pass, in which nothing may be reported.
+    async fn quiet_for(&mut self, seconds: u64) {
+        let next = timeout(Duration::from_secs(seconds), self.events.recv()).await;
+        assert!(next.is_err(), "{next:?}");
     }
 
     async fn message(&mut self) -> Message {
@@ -248,8 +254,14 @@ async fn a_silent_peer_is_closed_and_one_that_speaks_is_not() {
     let mut ends = usual_ends().await;
     let started = Instant::now();
     for said in [Message::KeepAlive, Message::Choke, Message::Choke] {
-        sleep(Duration::from_secs(110)).await;
-        ends.remote.write_all(&encoded(&[said])).await.unwrap();
+        ends.quiet_for(110).await;
+        ends.remote
+            .write_all(&encoded(std::slice::from_ref(&said)))
+            .await
+            .unwrap();
+        if said != Message::KeepAlive {
+            assert_eq!(ends.message().await, said);
+        }
     }
     assert_eq!(ends.closed().await, CloseReason::Idle);
     let lasted = started.elapsed().as_secs();
@@ -260,14 +272,15 @@ async fn a_silent_peer_is_closed_and_one_that_speaks_is_not() {
 async fn bytes_that_complete_nothing_do_not_keep_a_peer() {
     let mut ends = usual_ends().await;
     let dribble = block(span(0, 0, BLOCK_LEN), 1);
-    for byte in &dribble[..20] {
-        // Fails once the other end is closed.
-        if ends.remote.write_all(&[*byte]).await.is_err() {
-            break;
-        }
-        sleep(Duration::from_secs(20)).await;
+    // One byte in 20 s, for 140 of the 150 s that a peer has.
+    for byte in &dribble[..7] {
+        ends.remote.write_all(&[*byte]).await.unwrap();
+        ends.quiet_for(20).await;
     }
+    ends.remote.write_all(&dribble[7..30]).await.unwrap();
+    let started = Instant::now();
     assert_eq!(ends.closed().await, CloseReason::Idle);
+    assert!(started.elapsed() < Duration::from_secs(12));
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,7 +296,7 @@ async fn silence_of_ours_is_broken_by_keep_alives() {
     assert_eq!(got, [0; 8]);
     assert!((199..202).contains(&started.elapsed().as_secs()));
     // A message counts as well: the next keep-alive comes 100 s after it.
-    sleep(Duration::from_secs(60)).await;
+    ends.quiet_for(60).await;
     assert!(ends.handle.send(Message::Choke));
     let mut got = [1; 9];
     ends.remote.read_exact(&mut got).await.unwrap();
@@ -328,10 +341,9 @@ async fn without_room_in_the_pool_the_socket_waits_and_nobody_is_blamed() {
             sent(number + 1)[5000..].to_vec(),
         );
         ends.remote.write_all(&part).await.unwrap();
-        let more = timeout(Duration::from_secs(1000), ends.events.recv()).await;
-        assert!(more.is_err(), "{more:?}");
+        ends.quiet_for(1000).await;
         drop(data);
-        sleep(Duration::from_secs(100)).await;
+        ends.quiet_for(100).await;
         ends.remote.write_all(&rest).await.unwrap();
     }
 }

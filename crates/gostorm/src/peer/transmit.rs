@@ -118,7 +118,7 @@ fn gather(
     let mut command = first;
     loop {
         match command {
-            Command::Message(message) => { if !matches!(message, Message::Request(_)) { tracing::info!(?message, "XXX out"); } message.encode(out) }
+            Command::Message(message) => message.encode(out),
             Command::Block(upload) => {
                 encode_piece_header(upload.span, out);
                 return Some(upload);

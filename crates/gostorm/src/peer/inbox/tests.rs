@@ -1,3 +1,5 @@
+//! The inbox without a socket: every way to cut a stream must give the same events.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::{Bytes, BytesMut};
