@@ -33,8 +33,8 @@ impl App for Gostream {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Box<dyn OpenLibrary>, Failure>> {
         Box::pin(async move {
-            // Without the port: a short command need not be reachable, and another program may have it.
-            let parts = Parts::build(context, Vec::new())?;
+            // Any free port: trackers want one, and a short command need not have the usual one.
+            let parts = Parts::build(context, parts::listen_addresses(0))?;
             Ok(Box::new(Offline { parts }) as Box<dyn OpenLibrary>)
         })
     }

@@ -84,8 +84,8 @@ impl Librarian {
         }
     }
 
-    fn list_films(&self) -> Vec<ListedFile> {
-        let (tree, broken) = self.desk.shelf.contents();
+    fn list_films(&self) -> Result<Vec<ListedFile>, ControlError> {
+        let (tree, broken) = self.desk.shelf.contents()?;
         let mut films = Vec::new();
         let mut awake = rustc_hash::FxHashMap::default();
         for node in tree.iter() {
@@ -114,7 +114,7 @@ impl Librarian {
             state: FileState::Broken(why.clone()),
         }));
         films.sort_by(|a, b| a.path.cmp(&b.path));
-        films
+        Ok(films)
     }
 }
 
@@ -124,7 +124,7 @@ impl LibraryControl for Librarian {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<ListedFile>, ControlError>> {
-        Box::pin(async move { Ok(self.list_films()) })
+        Box::pin(async move { self.list_films() })
     }
 
     fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>> {
@@ -134,7 +134,7 @@ impl LibraryControl for Librarian {
 
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {
         Box::pin(async move {
-            let (tree, _) = self.desk.shelf.contents();
+            let (tree, _) = self.desk.shelf.contents()?;
             let show = |path: Option<&PathBuf>| {
                 path.map(|path| path.display().to_string())
                     .unwrap_or_default()

@@ -40,8 +40,7 @@ impl Parts {
         )
         .map_err(|error| failed(&error))?;
         let stubs = StubTree::new(&directories.library);
-        let shelf =
-            Arc::new(Shelf::open(stubs, Arc::clone(&store)).map_err(|error| failed(&error))?);
+        let shelf = Arc::new(Shelf::new(stubs, Arc::clone(&store)));
         let librarian = Librarian::new(
             engine.clone(),
             Arc::clone(&store),

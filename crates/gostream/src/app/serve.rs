@@ -80,10 +80,7 @@ impl Server {
         let control = ControlSocket::bind(&socket_path)?;
         let source = Arc::new(EngineSource::new(parts.engine.clone()));
         let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(&source);
-        let tree = parts
-            .shelf
-            .take_tree()
-            .map_err(|error| Failure::Failed(error.to_string()))?;
+        let (tree, broken) = parts.shelf.scan()?;
         let mounted = gostream_fs::mount(
             fs_config(context),
             tree,
@@ -92,7 +89,7 @@ impl Server {
         );
         let mounted = mounted.map_err(|error| Failure::Failed(error.to_string()))?;
         source.set_names(mounted.publisher());
-        parts.shelf.publish_to(mounted.publisher());
+        parts.shelf.publish_to(mounted.publisher(), broken);
         parts
             .librarian
             .serving(mounted.point(), &context.directories.library);

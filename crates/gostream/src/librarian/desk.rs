@@ -41,7 +41,7 @@ impl Desk {
                 torrent_removed: false,
             });
         };
-        let (tree, _) = self.shelf.contents();
+        let (tree, _) = self.shelf.contents()?;
         let needed = tree
             .iter()
             .any(|node| matches!(node.kind(), NodeKind::Media(stub) if stub.hash == hash));

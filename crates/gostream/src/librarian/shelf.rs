@@ -12,30 +12,29 @@ use gostream_store::{Found, FoundKind, InodeKey, Store, StubTree};
 use parking_lot::Mutex;
 
 /// Paths of stubs that cannot be used, and why.
-type Broken = Arc<Vec<(String, String)>>;
+pub(crate) type Broken = Arc<Vec<(String, String)>>;
 
 /// The library's tree.
 pub(crate) struct Shelf {
     stubs: StubTree,
     store: Arc<Store>,
-    /// What was scanned last, until a mount shows it.
-    shown: Mutex<(Arc<Tree>, Broken)>,
+    /// What is on the shelf; `None` when it must be looked at again.
+    shown: Mutex<Option<(Arc<Tree>, Broken)>>,
     publisher: OnceLock<Publisher>,
     /// One refresh at a time, so that an older scan never replaces a newer one.
     refreshing: Mutex<()>,
 }
 
 impl Shelf {
-    /// Scans the stub tree.
-    pub(crate) fn open(stubs: StubTree, store: Arc<Store>) -> Result<Self, ControlError> {
-        let (tree, broken) = scan(&stubs, &store)?;
-        Ok(Self {
+    /// A shelf that nobody has looked at yet.
+    pub(crate) fn new(stubs: StubTree, store: Arc<Store>) -> Self {
+        Self {
             stubs,
             store,
-            shown: Mutex::new((Arc::new(tree), broken)),
+            shown: Mutex::new(None),
             publisher: OnceLock::new(),
             refreshing: Mutex::new(()),
-        })
+        }
     }
 
     pub(crate) const fn stubs(&self) -> &StubTree {
@@ -46,40 +45,43 @@ impl Shelf {
         self.stubs.root()
     }
 
-    /// A tree for the mount: scanned anew, since a tree has one owner.
-    pub(crate) fn take_tree(&self) -> Result<Tree, ControlError> {
+    /// A complete tree for a mount, and what is not in it.
+    pub(crate) fn scan(&self) -> Result<(Tree, Broken), ControlError> {
         let (tree, broken) = scan(&self.stubs, &self.store)?;
         for (path, why) in broken.iter() {
             tracing::warn!(path, why, "this stub is not shown");
         }
-        Ok(tree)
+        Ok((tree, broken))
     }
 
-    /// From now on refreshes are shown by this mount, whose tree is ours too.
-    pub(crate) fn publish_to(&self, publisher: Publisher) {
-        self.shown.lock().0 = publisher.tree();
+    /// The tree of this mount is ours, and refreshes are shown by it from now on.
+    pub(crate) fn publish_to(&self, publisher: Publisher, broken: Broken) {
+        *self.shown.lock() = Some((publisher.tree(), broken));
         // A server mounts once.
         let _ = self.publisher.set(publisher);
     }
 
-    /// Scans again and shows the result; returns when every program sees it.
+    /// The stubs changed: a mount shows them when this returns.
     pub(crate) fn refresh(&self) -> Result<(), ControlError> {
         let _one = self.refreshing.lock();
-        let (tree, broken) = scan(&self.stubs, &self.store)?;
-        let tree = match self.publisher.get() {
-            Some(publisher) => {
-                publisher.publish(tree).wait();
-                publisher.tree()
-            }
-            None => Arc::new(tree),
+        let Some(publisher) = self.publisher.get() else {
+            *self.shown.lock() = None;
+            return Ok(());
         };
-        *self.shown.lock() = (tree, broken);
+        let (tree, broken) = scan(&self.stubs, &self.store)?;
+        publisher.publish(tree).wait();
+        *self.shown.lock() = Some((publisher.tree(), broken));
         Ok(())
     }
 
-    /// The films, and the stubs that are not shown.
-    pub(crate) fn contents(&self) -> (Arc<Tree>, Broken) {
-        self.shown.lock().clone()
+    /// The films, and the stubs that are not shown. May read the disk.
+    pub(crate) fn contents(&self) -> Result<(Arc<Tree>, Broken), ControlError> {
+        let mut shown = self.shown.lock();
+        if let Some(contents) = shown.as_ref() {
+            return Ok(contents.clone());
+        }
+        let (tree, broken) = scan(&self.stubs, &self.store)?;
+        Ok(shown.insert((Arc::new(tree), broken)).clone())
     }
 }
 
