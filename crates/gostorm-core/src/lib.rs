@@ -22,6 +22,7 @@ mod connect;
 mod demand;
 mod estimate;
 mod event;
+mod hedge;
 mod held;
 mod layout;
 mod peer;

@@ -29,8 +29,16 @@ const REQUEST_QUEUE_DEFAULT: u32 = 250;
 const PIPELINE_SLACK: Duration = Duration::from_millis(100);
 /// Silence after which a peer that owes blocks is snubbed, at least.
 const SNUB_MIN: Duration = Duration::from_secs(1);
+/// Weight of a new distance in the mean (RFC 6298 uses 1/4 for the same purpose).
+const DEVIATION_WEIGHT: f64 = 0.25;
 /// Blocks that we took back lately and would still accept: some pipelines' worth, for seeks in a row.
 const WITHDRAWN_MAX: usize = 1_024;
+/// How long a peer is not asked for a piece that it rejected.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// Hedges beyond the depth of a pipeline.
+const HEDGE_EXTRA: u32 = 4;
+/// Refused pieces that are remembered of one peer.
+const REFUSED_MAX: usize = 64;
 /// Blocks that nobody asked for before the peer is let go.
 const UNASKED_MAX: u32 = 64;
 /// Blocks that we had asked for that make up for one that we had not.
@@ -41,6 +49,8 @@ const FORGIVING_BLOCKS: u32 = 32;
 pub(crate) struct Asked {
     pub(crate) block: BlockRef,
     pub(crate) at: Time,
+    /// When it was expected here, by what was known of the peer then.
+    expected: Time,
     /// True when nothing else was outstanding at the time: its answer shows the round trip.
     pub(crate) lone: bool,
 }
@@ -65,6 +75,10 @@ pub(crate) struct Peer {
     /// Bytes that came though another had brought them, or nobody had asked.
     pub(crate) wasted_bytes: u64,
     asked: VecDeque<Asked>,
+    /// Pieces that it rejected, and until when it is not asked for them again.
+    refused: Vec<(PieceIndex, Time)>,
+    /// Mean lateness of arrivals after their expected times, seconds.
+    deviation: f64,
     withdrawn: VecDeque<BlockRef>,
     unasked: u32,
     /// Welcome blocks since the last unasked one was forgiven.
@@ -85,6 +99,7 @@ impl Peer {
         estimate: Estimate,
         now: Time,
     ) -> Self {
+        let estimate_deviation = estimate.rtt().as_secs_f64() / 2.0;
         Self {
             key,
             addr,
@@ -99,6 +114,8 @@ impl Peer {
             snubbed: false,
             good_bytes: 0,
             wasted_bytes: 0,
+            refused: Vec::new(),
+            deviation: estimate_deviation,
             asked: VecDeque::new(),
             withdrawn: VecDeque::new(),
             unasked: 0,
@@ -113,7 +130,10 @@ impl Peer {
 
     /// True when it would answer a request for `piece` now.
     pub(crate) fn serves(&self, piece: PieceIndex) -> bool {
-        self.have.contains(piece) && (!self.peer_chokes || self.allowed_fast.contains(&piece))
+        let refuses = self.refused.iter().any(|(refused, _)| *refused == piece);
+        self.have.contains(piece)
+            && !refuses
+            && (!self.peer_chokes || self.allowed_fast.contains(&piece))
     }
 
     /// True when it would answer some request now.
@@ -139,6 +159,19 @@ impl Peer {
         by_rate.max(by_queue)
     }
 
+    /// Blocks that may be asked of it because another peer is late with them: a few beyond its
+    /// pipeline, for a full one must not keep a reader waiting.
+    pub(crate) fn hedge_room(&self) -> u32 {
+        if self.snubbed {
+            return 0;
+        }
+        let limit = self
+            .depth
+            .saturating_add(HEDGE_EXTRA)
+            .min(self.request_queue);
+        limit.saturating_sub(self.outstanding())
+    }
+
     /// Depth of the pipeline, for statistics.
     pub(crate) const fn depth(&self) -> u32 {
         self.depth
@@ -162,6 +195,8 @@ impl Peer {
     /// Notes a request.
     pub(crate) fn ask(&mut self, now: Time, block: BlockRef) {
         let lone = self.asked.is_empty();
+        let queue = f64::from(self.outstanding()) * self.block_seconds();
+        let seconds = queue.max(self.estimate.rtt().as_secs_f64()) + self.block_seconds();
         if lone {
             // The clock of its silence starts when it owes something.
             self.last_heard = self.last_heard.max(now);
@@ -169,8 +204,23 @@ impl Peer {
         self.asked.push_back(Asked {
             block,
             at: now,
+            expected: now.plus_seconds(seconds),
             lone,
         });
+    }
+
+    /// Seconds from now until a block that it owes is expected: by its place in the queue and the
+    /// round trip, and by as much again as it is overdue; for ever when it does not owe it.
+    pub(crate) fn expects(&self, now: Time, block: BlockRef) -> f64 {
+        let Some(place) = self.asked.iter().position(|asked| asked.block == block) else {
+            return f64::MAX;
+        };
+        let asked = self.asked[place];
+        let blocks = u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1);
+        let by_queue = f64::from(blocks) * self.block_seconds();
+        let arrival = (asked.at + self.estimate.rtt()).plus_seconds(self.block_seconds());
+        let tolerated = asked.expected.plus_seconds(2.0 * self.deviation);
+        by_queue.max(arrival.seconds_since(now)) + now.seconds_since(tolerated)
     }
 
     /// A block came from it. True when we had asked for it, now or a moment ago.
@@ -185,11 +235,13 @@ impl Peer {
             }
             return withdrawn.is_some();
         };
-        let lone_since = self
-            .asked
-            .remove(at)
-            .filter(|asked| asked.lone)
-            .map(|asked| asked.at);
+        let asked = self.asked.remove(at);
+        if let Some(asked) = asked {
+            // Early is no fault: only what came late says how late is still normal.
+            let miss = now.seconds_since(asked.expected);
+            self.deviation += DEVIATION_WEIGHT * (miss - self.deviation);
+        }
+        let lone_since = asked.filter(|asked| asked.lone).map(|asked| asked.at);
         self.snubbed = false;
         self.forgive();
         let sampled = self
@@ -238,6 +290,27 @@ impl Peer {
     /// True when it sent so much unasked that it is not worth its place.
     pub(crate) const fn floods(&self) -> bool {
         self.unasked > UNASKED_MAX
+    }
+
+    /// It rejected a request for the piece: it is not asked again for a while, or the same request
+    /// would go back and forth. Not for ever: it may be the only one that has it.
+    pub(crate) fn refuse(&mut self, now: Time, piece: PieceIndex) {
+        self.refused.retain(|(refused, _)| *refused != piece);
+        if self.refused.len() == REFUSED_MAX {
+            self.refused.remove(0);
+        }
+        self.refused.push((piece, now + REFUSED_FOR));
+    }
+
+    /// Forgets the refusals whose time is over.
+    pub(crate) fn forget_refusals(&mut self, now: Time) {
+        self.refused.retain(|(_, until)| *until > now);
+    }
+
+    /// When the next refusal is over.
+    pub(crate) fn next_refusal_end(&self) -> Time {
+        let ends = self.refused.iter().map(|(_, until)| *until);
+        ends.min().unwrap_or(Time::NEVER)
     }
 
     /// Takes one request back (a reject, a cancel). True when it was outstanding.

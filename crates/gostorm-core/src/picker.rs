@@ -17,6 +17,8 @@ use crate::layout::{BlockRef, Layout};
 pub(crate) enum BlockState {
     Missing,
     Asked(PeerKey),
+    /// Asked of a first peer, and of a second because it is late.
+    Hedged(PeerKey, PeerKey),
     Received(PeerKey),
 }
 
@@ -53,11 +55,16 @@ impl Active {
         self.missing as usize == self.blocks.len()
     }
 
+    /// The state of each block, in order.
+    pub(crate) const fn blocks(&self) -> &[BlockState] {
+        &self.blocks
+    }
+
     /// Who sent each block of a complete piece, in order.
     pub(crate) fn senders(&self) -> Vec<PeerKey> {
         let sender = |state: &BlockState| match state {
             BlockState::Received(peer) => Some(*peer),
-            BlockState::Missing | BlockState::Asked(_) => None,
+            BlockState::Missing | BlockState::Asked(_) | BlockState::Hedged(..) => None,
         };
         self.blocks.iter().filter_map(sender).collect()
     }
@@ -80,7 +87,7 @@ impl Active {
         match *slot {
             BlockState::Missing => self.missing -= 1,
             BlockState::Received(_) => self.received -= 1,
-            BlockState::Asked(_) => {}
+            BlockState::Asked(_) | BlockState::Hedged(..) => {}
         }
         *slot = state;
         match state {
@@ -89,7 +96,7 @@ impl Active {
                 self.first_missing = self.first_missing.min(block);
             }
             BlockState::Received(_) => self.received += 1,
-            BlockState::Asked(_) => {}
+            BlockState::Asked(_) | BlockState::Hedged(..) => {}
         }
         while self
             .blocks
@@ -106,9 +113,9 @@ impl Active {
 pub(crate) enum Arrival {
     /// Nobody needs it: the piece is not active, or the block is here already.
     Unneeded,
-    /// It fills its slot; another peer had been asked for it.
+    /// It fills its slot; others may have been asked for it.
     Filled {
-        asked_of: Option<PeerKey>,
+        asked_of: [Option<PeerKey>; 2],
         complete: bool,
     },
 }
@@ -174,12 +181,38 @@ impl Picker {
         }
     }
 
-    /// `peer` will not send the block any more: it is missing again, if it was asked of that peer.
+    /// Notes that an asked block is asked of a second peer; false when it cannot be.
+    pub(crate) fn hedge(&mut self, block: BlockRef, second: PeerKey) -> bool {
+        let Some(active) = self.active.get_mut(&block.piece) else {
+            return false;
+        };
+        let BlockState::Asked(first) = active.blocks[block.block as usize] else {
+            return false;
+        };
+        active.set(block.block, BlockState::Hedged(first, second));
+        first != second
+    }
+
+    /// `peer` will not send the block any more: it is left to the other peer that was asked, or
+    /// missing again.
     pub(crate) fn release(&mut self, block: BlockRef, peer: PeerKey) {
-        if let Some(active) = self.active.get_mut(&block.piece)
-            && active.blocks[block.block as usize] == BlockState::Asked(peer)
-        {
-            active.set(block.block, BlockState::Missing);
+        let Some(active) = self.active.get_mut(&block.piece) else {
+            return;
+        };
+        match active.blocks[block.block as usize] {
+            BlockState::Asked(asked) if asked == peer => {
+                active.set(block.block, BlockState::Missing);
+            }
+            BlockState::Hedged(first, second) if first == peer => {
+                active.set(block.block, BlockState::Asked(second));
+            }
+            BlockState::Hedged(first, second) if second == peer => {
+                active.set(block.block, BlockState::Asked(first));
+            }
+            BlockState::Missing
+            | BlockState::Asked(_)
+            | BlockState::Hedged(..)
+            | BlockState::Received(_) => {}
         }
     }
 
@@ -190,12 +223,13 @@ impl Picker {
         };
         let asked_of = match active.blocks[block.block as usize] {
             BlockState::Received(_) => return Arrival::Unneeded,
-            BlockState::Asked(other) => Some(other),
-            BlockState::Missing => None,
+            BlockState::Hedged(first, second) => [Some(first), Some(second)],
+            BlockState::Asked(other) => [Some(other), None],
+            BlockState::Missing => [None, None],
         };
         active.set(block.block, BlockState::Received(peer));
         Arrival::Filled {
-            asked_of,
+            asked_of: asked_of.map(|asked| asked.filter(|asked| *asked != peer)),
             complete: active.is_complete(),
         }
     }
@@ -213,6 +247,7 @@ impl Picker {
         let letter = |state: &BlockState| match state {
             BlockState::Missing => '.'.to_string(),
             BlockState::Asked(peer) => peer.0.to_string(),
+            BlockState::Hedged(..) => '&'.to_string(),
             BlockState::Received(_) => '#'.to_string(),
         };
         match self.active.get(&piece) {
@@ -254,28 +289,25 @@ impl Picker {
         }
     }
 
-    /// Blocks that are asked of some peer.
+    /// Requests for blocks that peers owe.
     pub(crate) fn asked_count(&self) -> usize {
-        let asked = |active: &Active| {
-            active
-                .blocks
-                .iter()
-                .filter(|state| matches!(state, BlockState::Asked(_)))
-                .count()
-        };
-        self.active.values().map(asked).sum()
+        let blocks = self.active.values().flat_map(|active| &active.blocks);
+        blocks
+            .map(|state| match state {
+                BlockState::Hedged(..) => 2,
+                BlockState::Asked(_) => 1,
+                BlockState::Missing | BlockState::Received(_) => 0,
+            })
+            .sum()
     }
 
-    /// The peer that a block was asked of.
-    pub(crate) fn asked_of(&self, block: BlockRef) -> Option<PeerKey> {
-        match self
-            .active
-            .get(&block.piece)?
-            .blocks
-            .get(block.block as usize)?
-        {
-            BlockState::Asked(peer) => Some(*peer),
-            BlockState::Missing | BlockState::Received(_) => None,
+    /// The peers that a block was asked of.
+    pub(crate) fn asked_of(&self, block: BlockRef) -> [Option<PeerKey>; 2] {
+        let active = self.active.get(&block.piece);
+        match active.and_then(|active| active.blocks.get(block.block as usize)) {
+            Some(BlockState::Asked(peer)) => [Some(*peer), None],
+            Some(BlockState::Hedged(first, second)) => [Some(*first), Some(*second)],
+            Some(BlockState::Missing | BlockState::Received(_)) | None => [None, None],
         }
     }
 }
@@ -318,7 +350,7 @@ mod tests {
         assert_eq!(
             arrival,
             Arrival::Filled {
-                asked_of: Some(PeerKey(3)),
+                asked_of: [Some(PeerKey(3)), None],
                 complete: false
             }
         );
@@ -335,7 +367,7 @@ mod tests {
             assert_eq!(
                 picker.receive(block(at), PeerKey(1)),
                 Arrival::Filled {
-                    asked_of: None,
+                    asked_of: [None, None],
                     complete
                 }
             );

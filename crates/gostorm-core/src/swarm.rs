@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::connect::Connect;
 use crate::demand::Demand;
 use crate::event::{Input, Output, PeerKey};
+use crate::hedge::Hedge;
 use crate::held::Held;
 use crate::layout::Layout;
 use crate::peer::Peer;
@@ -44,6 +45,7 @@ pub struct Swarm {
     connect: Connect,
     announce: Announce,
     verify: Verify,
+    hedge: Hedge,
     outputs: VecDeque<Output>,
     /// Windows or readers changed since the last turn: requests may be unwanted now.
     demand_moved: bool,
@@ -52,6 +54,8 @@ pub struct Swarm {
     last_share: Time,
     downloaded: u64,
     wasted: u64,
+    /// Bytes that came for pieces that were given up since: what a seek costs.
+    abandoned: u64,
     asleep: bool,
     now: Time,
 }
@@ -71,12 +75,14 @@ impl Swarm {
             peers: BTreeMap::new(),
             addresses: BTreeMap::new(),
             verify: Verify::default(),
+            hedge: Hedge::default(),
             outputs: VecDeque::new(),
             demand_moved: false,
             told: (0, 0),
             last_share: Time::ZERO,
             downloaded: 0,
             wasted: 0,
+            abandoned: 0,
             asleep: false,
             now: Time::ZERO,
         }
@@ -193,9 +199,9 @@ impl Swarm {
         }
         for peer in self.peers.values() {
             for asked in peer.asked() {
-                assert_eq!(
-                    self.picker.asked_of(asked.block),
-                    Some(peer.key),
+                let owners = self.picker.asked_of(asked.block);
+                assert!(
+                    owners.contains(&Some(peer.key)),
                     "block {:?} is owed by {:?}",
                     asked.block,
                     peer.key

@@ -32,9 +32,13 @@ impl Swarm {
             return;
         }
         match self.picker.receive(block, key) {
-            Arrival::Unneeded => self.waste(key, span.len),
+            Arrival::Unneeded if self.picker.holds(block.piece) => {
+                self.hedge.waste(span.len);
+                self.waste(key, span.len);
+            }
+            Arrival::Unneeded => self.abandoned += u64::from(span.len),
             Arrival::Filled { asked_of, .. } => {
-                if let Some(other) = asked_of.filter(|other| *other != key) {
+                for other in asked_of.into_iter().flatten() {
                     self.cancel(other, block);
                 }
                 self.push(Output::Store { block });

@@ -170,8 +170,7 @@ impl Swarm {
         }
     }
 
-    /// It will not send this block (BEP 6). A peer that rejects what it has is not asked again for
-    /// the piece, or the same request would go back and forth.
+    /// It will not send this block (BEP 6).
     fn rejected(&mut self, key: PeerKey, span: BlockSpan) {
         let Some(block) = self.layout.block_of(span) else {
             return self.disconnect(key, DisconnectReason::Protocol("a reject of no block"));
@@ -185,7 +184,7 @@ impl Swarm {
         if peer.withdraw(block) {
             peer.allowed_fast.retain(|piece| *piece != block.piece);
             if !peer.peer_chokes {
-                peer.have.remove(block.piece);
+                peer.refuse(self.now, block.piece);
             }
             self.picker.release(block, key);
         }
@@ -204,6 +203,9 @@ impl Swarm {
     /// Takes back the requests of peers that were silent for too long.
     pub(super) fn snub_silent_peers(&mut self) {
         let now = self.now;
+        for peer in self.peers.values_mut() {
+            peer.forget_refusals(now);
+        }
         let silent: Vec<PeerKey> = self
             .peers
             .values()

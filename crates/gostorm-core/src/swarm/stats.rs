@@ -30,6 +30,10 @@ pub struct Stats {
     pub downloaded_bytes: u64,
     /// Payload bytes that were of no use: twice, unasked, spoilt.
     pub wasted_bytes: u64,
+    /// Payload bytes of pieces that were given up before the bytes came: what seeks cost.
+    pub abandoned_bytes: u64,
+    /// Blocks that were asked of a second peer.
+    pub hedges: u64,
     /// Pieces that failed their hash.
     pub hash_failures: u64,
 }
@@ -81,6 +85,8 @@ impl Swarm {
                 .sum(),
             downloaded_bytes: self.downloaded,
             wasted_bytes: self.wasted,
+            abandoned_bytes: self.abandoned,
+            hedges: self.hedge.count(),
             hash_failures: self.verify.failures(),
         }
     }

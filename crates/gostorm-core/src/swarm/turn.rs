@@ -10,6 +10,7 @@ use super::Swarm;
 use super::memory::Memory;
 use crate::announce::{Announce, AnnouncePlan};
 use crate::event::{Output, PeerKey};
+use crate::layout::BlockRef;
 use crate::peer::Peer;
 use crate::schedule;
 use crate::time::Time;
@@ -18,6 +19,13 @@ use crate::time::Time;
 const SHARE_EVERY: Duration = Duration::from_millis(100);
 /// The share of the lease that may lie ahead of the readers; the rest stays behind them.
 const AHEAD_PERCENT: u64 = 85;
+
+/// A piece that is due so soon may have its late blocks asked of a second peer.
+const URGENT: Duration = Duration::from_millis(1_500);
+/// So many of them at a time.
+const URGENT_PIECES: usize = 4;
+/// How often lateness is looked at while a read waits.
+const LATE_EVERY: Duration = Duration::from_millis(50);
 
 impl Swarm {
     pub(super) fn turn(&mut self) {
@@ -35,6 +43,7 @@ impl Swarm {
         self.tell_arbiter();
         self.declare_interest();
         self.give_out();
+        self.ask_second_peers();
         self.dial();
         self.ask_trackers();
         self.tell_arbiter();
@@ -146,16 +155,45 @@ impl Swarm {
                 want_digests,
             });
         }
-        for schedule::Assignment { peer: key, block } in given {
-            let span = self.layout.span(block);
-            if let Some(peer) = self.peers.get_mut(&key) {
-                peer.ask(self.now, block);
-            }
-            self.push(Output::Send {
-                peer: key,
-                message: Message::Request(span),
-            });
+        for schedule::Assignment { peer, block } in given {
+            self.request(peer, block);
         }
+    }
+
+    /// Asks a second peer for what is late and needed within a moment.
+    fn ask_second_peers(&mut self) {
+        if self.demand.waiting().is_empty() {
+            return;
+        }
+        let mut wanted = self.demand.wanted(self.now, &self.layout);
+        let mut urgent: Vec<PieceIndex> = (0..URGENT_PIECES)
+            .map_while(|_| wanted.next_missing(self.picker.verified()))
+            .take_while(|next| next.due <= self.now + URGENT)
+            .map(|next| next.piece)
+            .collect();
+        // Two readers may want the same piece.
+        urgent.sort_unstable();
+        urgent.dedup();
+        let peers: Vec<&Peer> = self.peers.values().collect();
+        let second = self
+            .hedge
+            .choose(self.now, &peers, &self.picker, &urgent, self.downloaded);
+        for schedule::Assignment { peer, block } in second {
+            if self.picker.hedge(block, peer) {
+                self.request(peer, block);
+            }
+        }
+    }
+
+    fn request(&mut self, key: PeerKey, block: BlockRef) {
+        let span = self.layout.span(block);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.ask(self.now, block);
+        }
+        self.push(Output::Send {
+            peer: key,
+            message: Message::Request(span),
+        });
     }
 
     fn dial(&mut self) {
@@ -217,7 +255,7 @@ impl Swarm {
         let snub = self
             .peers
             .values()
-            .map(Peer::snub_at)
+            .map(|peer| peer.snub_at().min(peer.next_refusal_end()))
             .min()
             .unwrap_or(Time::NEVER);
         let dial = if self.demand.has_readers() && self.places() > 0 {
@@ -227,6 +265,13 @@ impl Swarm {
         };
         let share = if self.demand_moved {
             self.now + SHARE_EVERY
+        } else {
+            Time::NEVER
+        };
+        let late = if self.peers.values().any(|peer| peer.outstanding() > 0)
+            && !self.demand.waiting().is_empty()
+        {
+            self.now + LATE_EVERY
         } else {
             Time::NEVER
         };
@@ -242,6 +287,7 @@ impl Swarm {
             snub,
             dial,
             share,
+            late,
             announce,
             idle,
         ]

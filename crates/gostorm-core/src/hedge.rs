@@ -1,0 +1,132 @@
+//! A second peer for a block that is late and needed now: the first answer wins, the other request is
+//! taken back.
+//!
+//! Called once a turn after the assignment, for the pieces that readers wait for or reach within a
+//! moment. A block is late when the peer that owes it is not expected to bring it before another peer
+//! would, asked now; what a peer owes past its own expected time (mean and deviations of its earlier
+//! blocks) is expected later and later. The last blocks of a piece are hedged the same way, so that a
+//! piece has no tail of slow peers. A full pipeline takes a few more.
+//!
+//! What may be wasted is capped: a share of all that came, and a little more in the first seconds.
+
+use std::time::Duration;
+
+use gostorm_wire::{BLOCK_LEN, PieceIndex};
+
+use crate::event::PeerKey;
+use crate::layout::BlockRef;
+use crate::peer::Peer;
+use crate::picker::{BlockState, Picker};
+use crate::schedule::Assignment;
+use crate::time::Time;
+
+/// A second request must gain so much over the first, or it is not worth its bytes.
+const GAIN_MIN: Duration = Duration::from_millis(40);
+/// And the first must be expected to take so many times longer.
+const GAIN_RATIO: f64 = 1.6;
+/// Share of what came that hedges may waste, as a divisor: 1/40 = 2.5 %.
+const WASTE_DIVISOR: u64 = 40;
+/// Bytes that hedges may waste beyond that: the first seconds know nothing of their peers.
+const WASTE_START: u64 = 512 << 10;
+/// Blocks that one turn hedges at most.
+const HEDGES_MAX: usize = 8;
+
+/// How much is hedged, and what it cost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hedge {
+    /// Bytes of second answers that came all the same.
+    wasted: u64,
+    /// Second requests that were made.
+    count: u64,
+}
+
+impl Hedge {
+    /// A second answer came after the first.
+    pub(crate) fn waste(&mut self, len: u32) {
+        self.wasted += u64::from(len);
+    }
+
+    /// Second requests made so far.
+    pub(crate) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The blocks to ask of a second peer. `urgent` are the pieces that readers need next, the most
+    /// urgent first; `downloaded` is what came in all.
+    pub(crate) fn choose(
+        &mut self,
+        now: Time,
+        peers: &[&Peer],
+        picker: &Picker,
+        urgent: &[PieceIndex],
+        downloaded: u64,
+    ) -> Vec<Assignment> {
+        let mut room: Vec<(&Peer, u32)> = peers
+            .iter()
+            .filter(|peer| peer.hedge_room() > 0 && peer.serves_any())
+            .map(|peer| (*peer, 0))
+            .collect();
+        let cap = downloaded / WASTE_DIVISOR + WASTE_START;
+        let afford = cap.saturating_sub(self.wasted) / u64::from(BLOCK_LEN);
+        let limit = usize::try_from(afford)
+            .unwrap_or(HEDGES_MAX)
+            .min(HEDGES_MAX);
+        let mut chosen = Vec::new();
+        for piece in urgent {
+            let Some(active) = picker.active(*piece) else {
+                continue;
+            };
+            if active.only.is_some() || active.next_missing(0).is_some() {
+                // A piece that is not yet given out is not late, and a suspect one has one source.
+                continue;
+            }
+            for (block, state) in (0..).zip(active.blocks()) {
+                let BlockState::Asked(owner) = state else {
+                    continue;
+                };
+                if chosen.len() >= limit {
+                    return chosen;
+                }
+                let block = BlockRef {
+                    piece: *piece,
+                    block,
+                };
+                let late = expected(now, peers, *owner, block);
+                if let Some(peer) = faster(late, &mut room, *owner, *piece) {
+                    chosen.push(Assignment { peer, block });
+                    self.count += 1;
+                }
+            }
+        }
+        chosen
+    }
+}
+
+/// Seconds from now until the owner is expected to bring the block.
+fn expected(now: Time, peers: &[&Peer], owner: PeerKey, block: BlockRef) -> f64 {
+    let owner = peers.iter().find(|peer| peer.key == owner);
+    owner.map_or(f64::MAX, |peer| peer.expects(now, block))
+}
+
+/// The peer that would bring a block of `piece` soonest, if that is worth it.
+fn faster(
+    late: f64,
+    room: &mut [(&Peer, u32)],
+    owner: PeerKey,
+    piece: PieceIndex,
+) -> Option<PeerKey> {
+    let arrival = |peer: &Peer, more: u32| {
+        let queue = f64::from(peer.outstanding() + more) * peer.block_seconds();
+        queue.max(peer.estimate.rtt().as_secs_f64()) + peer.block_seconds()
+    };
+    let able = room.iter_mut().filter(|(peer, more)| {
+        peer.key != owner && peer.serves(piece) && peer.hedge_room() > *more
+    });
+    let (peer, more) = able.min_by(|(a, x), (b, y)| arrival(a, *x).total_cmp(&arrival(b, *y)))?;
+    let soon = arrival(peer, *more);
+    let worth = soon + GAIN_MIN.as_secs_f64() < late && soon * GAIN_RATIO < late;
+    worth.then(|| {
+        *more += 1;
+        peer.key
+    })
+}
