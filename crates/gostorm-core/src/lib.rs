@@ -22,6 +22,8 @@ mod connect;
 mod demand;
 mod estimate;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod held;
 mod layout;
 mod peer;
