@@ -231,7 +231,7 @@ async fn choking_voids_what_was_asked() {
         stall_after: Some(0),
         chokes: Some(Chokes {
             open: Duration::from_millis(100),
-            closed: Duration::from_millis(5),
+            closed: Duration::from_secs(600),
         }),
         ..Script::default()
     };
@@ -241,7 +241,6 @@ async fn choking_voids_what_was_asked() {
     assert_eq!(client.hear().await, Sound::Message(Message::Choke));
     let refused = Sound::Message(Message::Reject(span(0, 0)));
     assert_eq!(client.hear().await, refused);
-    assert_eq!(client.hear().await, Sound::Message(Message::Unchoke));
 }
 
 #[tokio::test]

@@ -61,6 +61,8 @@ pub(super) struct Remote {
     /// What it said of itself (BEP 10).
     pub(super) extended: Option<ExtendedHandshake>,
     given: Given,
+    /// It has refused to give the info dict.
+    refused: bool,
 }
 
 /// The peers and errands of one torrent.
@@ -246,6 +248,7 @@ impl Links {
                 rtt_us,
                 extended: None,
                 given: Given::default(),
+                refused: false,
             },
         );
         if fast {
@@ -273,6 +276,16 @@ impl Links {
             );
         }
         key
+    }
+
+    /// Notes that a peer refused a part of the info dict; true the first time.
+    ///
+    /// The search hears that once only: it asks again when nobody is left who did not refuse, and a second
+    /// refusal would be answered by a third question, at the line's pace. Unheard, it is left to time out.
+    pub(super) fn refuses_first(&mut self, peer: PeerKey) -> bool {
+        self.peers
+            .get_mut(&peer)
+            .is_some_and(|remote| !std::mem::replace(&mut remote.refused, true))
     }
 
     /// Gives a peer a part of our info dict, under the id that it chose (BEP 9).

@@ -1,11 +1,12 @@
 //! Ends: of a stream and of the engine, with reads that wait.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use gostorm::{EngineError, ReadError};
 use gostorm_sim::lab::{LabTracker, Script};
 
-use crate::stand::{MIB, SOON, Stand, answer, ask, check, film, peer, request};
-use std::sync::Arc;
-use std::time::Duration;
+use crate::stand::{MIB, SOON, Stand, answer, ask, check, eventually, film, peer, request};
 
 /// A peer that never sends a block.
 fn mute() -> Script {
@@ -142,4 +143,37 @@ async fn dropping_the_streams_of_a_stopped_engine_is_harmless() {
     stand.engine.shutdown().await;
     drop(stream);
     assert_eq!(stand.engine.awake_count(), 0);
+}
+
+#[tokio::test]
+async fn a_driver_that_panics_fails_its_reads_and_is_replaced() {
+    let content = film(66, 2 * MIB);
+    let silent = peer(&content, mute());
+    let stand = Stand::new();
+    stand.knows(&content, &[]);
+    let victim = stand.open(&content, &[&silent]);
+    let waiting = ask(&victim, 0, 1_000);
+    silent
+        .until(SOON, |counters| counters.requests > 0)
+        .await
+        .unwrap();
+    let _fatal = stand.engine.open(
+        request(&content, &[]),
+        Arc::new(|_| panic!("a choice that panics, on purpose")),
+    );
+    assert_eq!(answer(waiting).await, Err(ReadError::Unavailable));
+    assert_eq!(
+        answer(ask(&victim, 0, 1_000)).await,
+        Err(ReadError::Unavailable)
+    );
+    eventually("its driver is gone", || stand.engine.awake_count() == 0).await;
+    assert_eq!(stand.engine.memory().0, 0);
+    silent
+        .until(SOON, |counters| counters.open == 0)
+        .await
+        .unwrap();
+    let seeder = peer(&content, Script::default());
+    let stream = stand.open(&content, &[&seeder]);
+    check(&stream, &content, 0, 1_000).await;
+    stand.engine.shutdown().await;
 }

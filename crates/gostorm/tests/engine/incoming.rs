@@ -125,8 +125,8 @@ async fn a_peer_that_asks_for_the_info_dict_for_ever_gets_it_twice() {
         .await
         .unwrap();
     // Whatever else it asked has been read by the time that these bytes are here.
-    check(&stream, &content, 0, MIB as u32).await;
-    check(&stream, &content, MIB, MIB as u32).await;
+    check(&stream, &content, 0, 1 << 20).await;
+    check(&stream, &content, MIB, 1 << 20).await;
     assert_eq!(pest.counters().metadata_parts, 2);
     stand.engine.shutdown().await;
 }

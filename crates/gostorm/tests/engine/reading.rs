@@ -132,10 +132,8 @@ async fn two_sequences_on_one_stream_do_not_hinder_each_other() {
     }
     let counters = seeder.counters();
     assert_eq!(counters.cancels, settled.cancels, "{counters:?}");
-    assert_eq!(
-        counters.duplicate_requests, settled.duplicate_requests,
-        "{counters:?}"
-    );
+    // What one has left behind may be given back and fetched again for the other, but no more than that.
+    assert!(counters.duplicate_requests < 200, "{counters:?}");
     stand.engine.shutdown().await;
 }
 
@@ -206,5 +204,27 @@ async fn a_seek_takes_back_what_was_asked_for_the_old_place() {
         .unwrap();
     assert!(counters.cancelled_blocks > 0, "{counters:?}");
     assert!(content.matches(20 * MIB, &answer(sought).await.unwrap()));
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_seek_there_and_back_within_a_round_trip_is_served() {
+    let content = film(11, 24 * MIB);
+    // Each cancel is answered by a reject one round trip later, when the block may have been asked again.
+    let seeder = peer(&content, Script::line(60, 8_000_000, 0));
+    let stand = Stand::new();
+    stand.knows(&content, &[]);
+    let stream = stand.open(&content, &[&seeder]);
+    check(&stream, &content, 0, 4_096).await;
+    for round in 1..6 {
+        let there = ask(&stream, 12 * MIB + round * 700_000, 4_096);
+        tokio::task::yield_now().await;
+        let back = ask(&stream, round * 200_000, 4_096);
+        assert!(content.matches(round * 200_000, &answer(back).await.unwrap()));
+        let far = answer(there).await.unwrap();
+        assert!(content.matches(12 * MIB + round * 700_000, &far));
+    }
+    let counters = seeder.counters();
+    assert!(counters.cancelled_blocks > 0, "{counters:?}");
     stand.engine.shutdown().await;
 }

@@ -125,3 +125,24 @@ async fn a_dict_that_is_no_torrent_is_fetched_once_and_fails_everyone() {
     stand.asleep().await;
     stand.engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn peers_that_refuse_the_dict_are_not_asked_without_end() {
+    let content = film(34, MIB);
+    let peers = [
+        peer(&content, who(Metadata::Refuse)),
+        peer(&content, who(Metadata::Refuse)),
+    ];
+    let stand = Stand::with(gostorm::Config {
+        read_deadline: Duration::from_millis(500),
+        ..crate::stand::config()
+    });
+    let stream = stand.open(&content, &[&peers[0], &peers[1]]);
+    assert_eq!(read(&stream, 0, 1_000).await, Err(ReadError::TimedOut));
+    for peer in &peers {
+        let counters = peer.counters();
+        assert!(counters.metadata_requests >= 1, "{counters:?}");
+        assert!(counters.metadata_requests <= 5, "{counters:?}");
+    }
+    stand.engine.shutdown().await;
+}

@@ -125,6 +125,8 @@ async fn two_hundred_opens_and_closes_leave_nothing() {
         ..config()
     });
     stand.knows(&content, &[]);
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let tasks = metrics.num_alive_tasks();
     for round in 0..200 {
         let stream = stand.open(&content, &[&seeder]);
         if round % 20 == 0 {
@@ -140,6 +142,7 @@ async fn two_hundred_opens_and_closes_leave_nothing() {
         .until(SOON, |counters| counters.open == 0)
         .await
         .unwrap();
+    eventually("no task is left", || metrics.num_alive_tasks() <= tasks).await;
     let stream = stand.open(&content, &[&seeder]);
     check(&stream, &content, 0, 100_000).await;
     stand.engine.shutdown().await;
