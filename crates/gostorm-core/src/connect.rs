@@ -180,17 +180,22 @@ impl Connect {
         }
     }
 
-    /// A connection ended; `useful` when it had sent us a block.
+    /// A connection ended; `useful` when it had sent us a block. One that the peer had made says
+    /// nothing of the dial that may be under way to it.
     pub(crate) fn closed(&mut self, now: Time, addr: SocketAddr, useful: bool) {
-        if let Some(candidate) = self.book.get_mut(&addr) {
-            if useful {
-                candidate.failures = 0;
-                candidate.state = State::Idle {
-                    not_before: now + Duration::from_secs(1),
-                };
-            } else {
-                self.failed(now, addr);
-            }
+        let Some(candidate) = self.book.get_mut(&addr) else {
+            return;
+        };
+        if candidate.state != State::Connected {
+            return;
+        }
+        if useful {
+            candidate.failures = 0;
+            candidate.state = State::Idle {
+                not_before: now + Duration::from_secs(1),
+            };
+        } else {
+            self.failed(now, addr);
         }
     }
 
@@ -340,6 +345,16 @@ mod tests {
         connect.dial(now, 1);
         connect.failed(now, addr(1, 1));
         assert_eq!(connect.len(), 0);
+    }
+
+    #[test]
+    fn a_peer_that_came_by_itself_and_left_does_not_end_the_dial_to_it() {
+        let mut connect = Connect::new(7, []);
+        connect.add(Source::Tracker, [addr(1, 1)], 0);
+        assert_eq!(connect.dial(Time::ZERO, 1), vec![addr(1, 1)]);
+        connect.closed(Time::ZERO, addr(1, 1), true);
+        connect.check_invariants();
+        assert_eq!(connect.dialing(), 1);
     }
 
     #[test]

@@ -215,15 +215,15 @@ impl Demand {
         ahead + count * piece_len
     }
 
-    /// The bytes of the reads that wait, in the order in which they are due.
-    pub(crate) fn reads_by_due(&self) -> Vec<Range<u64>> {
-        let mut reads: Vec<(Time, &Range<u64>)> = self
+    /// The bytes of the reads that wait, in the order in which they are due, and since when.
+    pub(crate) fn reads_by_due(&self) -> Vec<(Time, Range<u64>)> {
+        let mut reads: Vec<(Time, Range<u64>)> = self
             .waiting
             .iter()
-            .map(|waiting| (self.due(waiting), &waiting.range))
+            .map(|waiting| (self.due(waiting), waiting.range.clone()))
             .collect();
         reads.sort_by_key(|(due, range)| (*due, range.start));
-        reads.into_iter().map(|(_, range)| range.clone()).collect()
+        reads
     }
 
     /// Bytes that a reader has yet to read before it comes to `piece`; the most there is when no

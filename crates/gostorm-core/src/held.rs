@@ -62,6 +62,10 @@ impl Held {
         }
     }
 
+    pub(crate) fn contains(&self, piece: PieceIndex) -> bool {
+        self.stamps.contains_key(&piece)
+    }
+
     pub(crate) fn pieces(&self) -> impl Iterator<Item = PieceIndex> {
         self.stamps.keys().copied()
     }

@@ -23,6 +23,8 @@ mod demand;
 mod estimate;
 mod event;
 mod hedge;
+#[doc(hidden)]
+pub mod fuzzing;
 mod held;
 mod layout;
 mod peer;

@@ -256,15 +256,13 @@ impl Resolve {
                 payload,
             } => {
                 let expected = remote.asked.take_if(|(asked, _)| *asked == piece).is_some();
-                let Some(assembly) = self
-                    .assembly
-                    .as_mut()
-                    .filter(|assembly| expected && assembly.size() == total_size)
-                else {
+                let Some(assembly) = self.assembly.as_mut().filter(|_| expected) else {
                     return;
                 };
-                assembly.fill(piece, &payload, peer);
-                if assembly.is_complete() {
+                if assembly.size() != total_size || !assembly.fill(piece, &payload, peer) {
+                    // It would send the same again.
+                    remote.useless = true;
+                } else if assembly.is_complete() {
                     self.check();
                 }
             }
@@ -349,29 +347,28 @@ impl Resolve {
             self.alone = None;
         }
         let usable = |remote: &Remote| remote.offers.filter(|_| !remote.useless);
+        // One that was to bring it alone and fell silent makes way for the next.
+        self.alone = self.alone.filter(|alone| {
+            let remote = self.remotes.get(alone);
+            remote.is_some_and(|remote| usable(remote).is_some())
+        });
         if self.failed_once && self.alone.is_none() {
             self.alone = self
                 .remotes
                 .iter()
                 .find(|(_, remote)| usable(remote).is_some())
                 .map(|(key, _)| *key);
+            // What the others still send for the spoilt try must not get into this one.
             self.assembly = None;
         }
         let alone = self.alone;
         let may = |key: PeerKey| alone.is_none_or(|alone| alone == key);
-        // A size that only a silent or lying peer claimed must not block the others.
-        self.assembly = self.assembly.take().filter(|assembly| {
+        let size = self.likely_size();
+        if self.assembly.as_ref().map(Assembly::size) != size {
+            // Nobody is waited for who was asked for a part of another size.
             self.remotes
-                .values()
-                .any(|remote| usable(remote).is_some_and(|(_, size)| size == assembly.size()))
-        });
-        if self.assembly.is_none() {
-            let size = self
-                .remotes
-                .iter()
-                .filter(|(key, _)| may(**key))
-                .find_map(|(_, remote)| usable(remote))
-                .map(|(_, size)| size);
+                .values_mut()
+                .for_each(|remote| remote.asked = None);
             self.assembly = size.map(Assembly::new);
         }
         let Some(assembly) = self.assembly.as_ref() else {
@@ -400,6 +397,24 @@ impl Resolve {
                 message: Message::Extended { id, payload },
             });
         }
+    }
+
+    /// The size that most of those who may be asked claim, so that one liar does not hold up the
+    /// others; the one under way among equals.
+    fn likely_size(&self) -> Option<u32> {
+        let may = |key: &PeerKey| self.alone.is_none_or(|alone| alone == *key);
+        let claims = self
+            .remotes
+            .iter()
+            .filter(|(key, remote)| may(key) && !remote.useless)
+            .filter_map(|(_, remote)| remote.offers.map(|(_, size)| size));
+        let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+        claims.for_each(|size| *votes.entry(size).or_default() += 1);
+        let current = self.assembly.as_ref().map(Assembly::size);
+        votes
+            .into_iter()
+            .max_by_key(|(size, votes)| (*votes, Some(*size) == current))
+            .map(|(size, _)| size)
     }
 
     fn plan(&self, tracker: usize, event: AnnounceEvent) -> AnnouncePlan {

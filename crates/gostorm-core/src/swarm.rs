@@ -193,7 +193,7 @@ impl Swarm {
         assert_eq!(charged, self.held.bytes(), "charged bytes");
         for piece in (0..self.layout.piece_count()).map(gostorm_wire::PieceIndex) {
             assert!(
-                !self.picker.holds(piece) || self.held.pieces().any(|held| held == piece),
+                !self.picker.holds(piece) || self.held.contains(piece),
                 "piece {piece} is there and not charged"
             );
         }

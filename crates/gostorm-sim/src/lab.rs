@@ -24,3 +24,6 @@ pub use counters::{Counters, TooLate};
 pub use peer::LabPeer;
 pub use script::{Chokes, Have, Metadata, Script, home};
 pub use tracker::{Heard, LabTracker, TrackerMode};
+
+#[cfg(test)]
+mod tests;

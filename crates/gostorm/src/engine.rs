@@ -195,7 +195,10 @@ impl Engine {
 
     /// Ends every torrent: reads fail, trackers hear that we stop. Later opens are refused.
     pub async fn shutdown(&self) {
-        self.shared.stop.cancel();
+        {
+            let _no_open_between = self.shared.awake.lock();
+            self.shared.stop.cancel();
+        }
         *self.shared.listener.lock() = None;
         self.shared.tasks.close();
         if tokio::time::timeout(STOP_MAX, self.shared.tasks.wait())
@@ -208,10 +211,10 @@ impl Engine {
 
     /// The handle of a torrent, awake from now on, with one more user.
     fn awake(&self, request: OpenRequest) -> Result<Arc<Handle>, EngineError> {
+        let mut awake = self.shared.awake.lock();
         if self.shared.stop.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
-        let mut awake = self.shared.awake.lock();
         if let Some(handle) = awake
             .get(&request.info_hash)
             .filter(|handle| !handle.commands.is_closed())
@@ -224,6 +227,8 @@ impl Engine {
         let handle = Arc::new(Handle::new(commands, incoming));
         handle.join();
         awake.insert(request.info_hash, Arc::clone(&handle));
+        // Counted under the lock: a shutdown waits for this driver, or refuses the open.
+        let counted = self.shared.tasks.token();
         drop(awake);
         let OpenRequest {
             info_hash,
@@ -250,11 +255,11 @@ impl Engine {
             command_queue,
             incoming_queue,
         );
-        let task = async move {
+        self.shared.runtime.spawn(async move {
+            let _counted = counted;
             let _registration = registration;
             driven.await;
-        };
-        self.shared.tasks.spawn_on(task, &self.shared.runtime);
+        });
         Ok(handle)
     }
 }

@@ -26,5 +26,52 @@ pub enum ReadError {
     Overloaded,
 }
 
-/// How a read is answered.
-pub(crate) type Reply = Box<dyn FnOnce(Result<&[u8], ReadError>) + Send>;
+/// How a read is answered: exactly once. One that is dropped unanswered, in a queue whose driver has ended
+/// or by a driver that panics, fails.
+pub(crate) struct Reply(Option<Call>);
+
+type Call = Box<dyn FnOnce(Result<&[u8], ReadError>) + Send>;
+
+impl Reply {
+    pub(crate) fn new(call: impl FnOnce(Result<&[u8], ReadError>) + Send + 'static) -> Self {
+        Self(Some(Box::new(call)))
+    }
+
+    /// Answers.
+    pub(crate) fn send(mut self, result: Result<&[u8], ReadError>) {
+        if let Some(call) = self.0.take() {
+            call(result);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call(Err(ReadError::Unavailable));
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_is_called_once_whether_it_is_sent_or_dropped() {
+        let (sender, answers) = channel();
+        let reply = |number: u8| {
+            let sender = sender.clone();
+            Reply::new(move |result| sender.send((number, result.map(<[u8]>::to_vec))).unwrap())
+        };
+        reply(1).send(Ok(b"bytes"));
+        drop(reply(2));
+        drop(sender);
+        let answers: Vec<_> = answers.into_iter().collect();
+        let expected = [(1, Ok(b"bytes".to_vec())), (2, Err(ReadError::Unavailable))];
+        assert_eq!(answers, expected);
+    }
+}

@@ -48,7 +48,8 @@ impl Stream {
     }
 
     /// Reads `len` bytes at `offset` of the file. `reply` is called once: now on this thread, or later on
-    /// another; the bytes are exactly `len`, less only at the end of the file.
+    /// another; the bytes are exactly `len`, less only at the end of the file. A read of more than
+    /// [`READ_LEN_MAX`](crate::cache::READ_LEN_MAX) bytes is refused as unavailable.
     pub fn read(
         &self,
         offset: u64,
@@ -56,7 +57,7 @@ impl Stream {
         reply: impl FnOnce(Result<&[u8], ReadError>) + Send + 'static,
     ) {
         let Some(located) = self.place.located.get() else {
-            return self.wait(offset, len, Box::new(reply));
+            return self.wait(offset, len, Reply::new(reply));
         };
         let len = u64::from(len).min(located.len.saturating_sub(offset));
         let Ok(len) = u32::try_from(len) else {
@@ -85,7 +86,7 @@ impl Stream {
                 len,
             });
         } else if let Some(reply) = reply {
-            self.wait(offset, len, Box::new(reply));
+            self.wait(offset, len, Reply::new(reply));
         }
     }
 
@@ -100,10 +101,10 @@ impl Stream {
         };
         match self.torrent.commands.try_send(Command::Read(read)) {
             Err(TrySendError::Full(Command::Read(read))) => {
-                (read.reply)(Err(ReadError::Overloaded))
+                read.reply.send(Err(ReadError::Overloaded))
             }
             Err(TrySendError::Closed(Command::Read(read))) => {
-                (read.reply)(Err(ReadError::Unavailable))
+                read.reply.send(Err(ReadError::Unavailable))
             }
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {}
         }

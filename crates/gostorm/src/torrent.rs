@@ -9,6 +9,7 @@
 mod driver;
 mod errand;
 mod links;
+mod metadata;
 mod reads;
 mod running;
 mod search;

@@ -1,1 +1,260 @@
+//! Cursors, windows and the order of wanted pieces.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::bits::Bits;
+
+const PIECE: u64 = 1 << 20;
+const MIB: u64 = 1 << 20;
+const READER: ReaderKey = ReaderKey(1);
+
+fn layout(pieces: u64) -> Layout {
+    Layout::new(u32::try_from(PIECE).unwrap(), pieces * PIECE, vec![]).unwrap()
+}
+
+fn demand(pieces: u64) -> Demand {
+    let mut demand = Demand::default();
+    demand.open(
+        READER,
+        FileSpan {
+            offset: 0,
+            len: pieces * PIECE,
+        },
+    );
+    demand
+}
+
+fn wanted(demand: &Demand, layout: &Layout, now: Time) -> Vec<u32> {
+    let mut wanted = demand.wanted(now, layout);
+    let have = Bits::none(layout.piece_count());
+    std::iter::from_fn(|| wanted.next_missing(&have))
+        .map(|wanted| wanted.piece.0)
+        .collect()
+}
+
+/// Reads on in steps of 128 KiB at 5 MB a second.
+fn stream(demand: &mut Demand, now: &mut Time, from: u64, len: u64) {
+    for step in 0..len / 131_072 {
+        let start = from + step * 131_072;
+        demand
+            .touch(*now, READER, &(start..start + 131_072))
+            .unwrap();
+        *now += Duration::from_micros(26_214);
+    }
+}
+
+#[test]
+fn reads_out_of_order_are_one_stream() {
+    let mut demand = demand(100);
+    let ids: Vec<u64> = [0, 3, 1, 2, 5, 4]
+        .map(|at| {
+            let start = at * 131_072;
+            demand
+                .touch(Time::ZERO, READER, &(start..start + 131_072))
+                .unwrap()
+        })
+        .into();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[test]
+fn a_reader_that_is_not_open_and_a_range_outside_the_file_have_no_cursor() {
+    let mut demand = demand(10);
+    let end = 10 * PIECE;
+    assert_eq!(demand.touch(Time::ZERO, ReaderKey(9), &(0..1)), None);
+    assert_eq!(demand.touch(Time::ZERO, READER, &(end - 1..end + 1)), None);
+    assert_eq!(demand.touch(Time::ZERO, READER, &(5..5)), None);
+}
+
+#[test]
+fn a_seek_parks_the_other_streams_and_a_read_there_wakes_them() {
+    let mut demand = demand(400);
+    let mut now = Time::ZERO;
+    stream(&mut demand, &mut now, 0, 4 * MIB);
+    demand
+        .touch(now, READER, &(300 * PIECE..300 * PIECE + 4_096))
+        .unwrap();
+    assert_eq!(demand.live_cursors().count(), 1);
+    assert!(
+        demand
+            .protected()
+            .iter()
+            .all(|range| range.start >= 300 * PIECE)
+    );
+    demand.touch(now, READER, &(4 * MIB..5 * MIB)).unwrap();
+    assert_eq!(demand.live_cursors().count(), 2);
+}
+
+#[test]
+fn the_window_grows_with_what_was_read_and_not_with_one_probe() {
+    let mut demand = demand(4_000);
+    let mut now = Time::ZERO;
+    demand
+        .touch(now, READER, &(2_000 * PIECE..2_000 * PIECE + 4_096))
+        .unwrap();
+    let probe = demand.live_cursors().next().unwrap().target(now);
+    assert!(probe <= MIB, "a read somewhere is a probe: {probe}");
+    stream(&mut demand, &mut now, 0, 64 * MIB);
+    let player = demand
+        .live_cursors()
+        .map(|cursor| cursor.target(now))
+        .max()
+        .unwrap();
+    assert!(player >= 200 * MIB, "a minute of 5 MB/s: {player}");
+}
+
+#[test]
+fn windows_share_what_there_is_and_a_small_want_leaves_more_to_the_others() {
+    let mut demand = Demand::default();
+    for key in 1..=2 {
+        demand.open(
+            ReaderKey(key),
+            FileSpan {
+                offset: 0,
+                len: 4_000 * PIECE,
+            },
+        );
+    }
+    demand.touch(Time::ZERO, ReaderKey(1), &(0..4_096)).unwrap();
+    demand
+        .touch(
+            Time::ZERO,
+            ReaderKey(2),
+            &(1_000 * PIECE..1_000 * PIECE + 4_096),
+        )
+        .unwrap();
+    demand.share_windows(Time::ZERO, 64 * MIB, 1 << 20);
+    let windows: Vec<u64> = demand.live_cursors().map(|cursor| cursor.window).collect();
+    assert_eq!(
+        windows,
+        vec![8 * MIB, 2 * MIB],
+        "the start of a file, and a probe"
+    );
+    demand.share_windows(Time::ZERO, 6 * MIB, 1 << 20);
+    let windows: Vec<u64> = demand.live_cursors().map(|cursor| cursor.window).collect();
+    assert_eq!(windows, vec![4 * MIB, 2 * MIB]);
+}
+
+#[test]
+fn a_waiting_read_comes_before_every_window_and_one_left_behind_gives_way() {
+    let layout = layout(400);
+    let mut demand = demand(400);
+    let wait = |demand: &mut Demand, read: u64, at: u64| {
+        let range = at * PIECE..at * PIECE + 4_096;
+        let cursor = demand.touch(Time::ZERO, READER, &range).unwrap();
+        assert!(demand.wait(Waiting {
+            read: ReadKey(read),
+            reader: READER,
+            cursor,
+            range,
+            since: Time::ZERO,
+            deadline: Time(25_000_000),
+        }));
+    };
+    wait(&mut demand, 1, 10);
+    wait(&mut demand, 2, 200);
+    demand.share_windows(Time::ZERO, 8 * MIB, 1 << 20);
+    let order = wanted(&demand, &layout, Time::ZERO);
+    assert_eq!(order[0], 200, "where the reader is now");
+    let asked = |now: Time| demand.asked_for(now, &layout);
+    assert!(!asked(Time::ZERO).iter().any(|pieces| pieces.contains(&10)));
+    let later = Time(2_000_000);
+    assert!(
+        asked(later).iter().any(|pieces| pieces.contains(&10)),
+        "in the end too"
+    );
+}
+
+#[test]
+fn the_want_counts_the_reads_that_wait_at_the_end_of_a_file() {
+    let layout = layout(10);
+    let mut demand = demand(10);
+    let mut without = 0;
+    for at in [9, 8, 7, 6] {
+        let range = at * PIECE..(at + 1) * PIECE;
+        let cursor = demand.touch(Time::ZERO, READER, &range).unwrap();
+        without = demand.bytes_wanted(Time::ZERO, &layout).max(without);
+        demand.wait(Waiting {
+            read: ReadKey(at),
+            reader: READER,
+            cursor,
+            range,
+            since: Time::ZERO,
+            deadline: Time(25_000_000),
+        });
+    }
+    let want = demand.bytes_wanted(Time::ZERO, &layout);
+    assert!(want >= 4 * PIECE, "{want}");
+}
+
+#[test]
+fn closing_a_reader_hands_back_its_reads_and_drops_its_windows() {
+    let mut demand = demand(10);
+    let range = 0..4_096;
+    let cursor = demand.touch(Time::ZERO, READER, &range).unwrap();
+    demand.wait(Waiting {
+        read: ReadKey(7),
+        reader: READER,
+        cursor,
+        range,
+        since: Time::ZERO,
+        deadline: Time(1),
+    });
+    assert_eq!(demand.close(READER), vec![ReadKey(7)]);
+    assert!(!demand.has_readers() && demand.protected().is_empty());
+    assert_eq!(demand.next_deadline(), Time::NEVER);
+}
+
+proptest! {
+    /// The merge of windows and reads against the obvious one: every piece of a window or a read
+    /// that is not held comes, nothing else does, and the times never fall.
+    #[test]
+    fn the_wanted_pieces_are_the_missing_ones_in_order_of_time(
+        reads in prop::collection::vec((0u64..60, 1u64..3 * PIECE, any::<bool>()), 1..12),
+        held in prop::collection::vec(0u32..64, 0..40),
+        ahead in 0u64..40,
+    ) {
+        let layout = layout(64);
+        let mut demand = demand(64);
+        for (number, (at, len, waits)) in reads.into_iter().enumerate() {
+            let now = Time(number as u64 * 1_000);
+            let range = at * PIECE..(at * PIECE + len).min(64 * PIECE);
+            let cursor = demand.touch(now, READER, &range).unwrap();
+            if waits {
+                demand.wait(Waiting {
+                    read: ReadKey(number as u64),
+                    reader: READER,
+                    cursor,
+                    range,
+                    since: now,
+                    deadline: Time(25_000_000),
+                });
+            }
+        }
+        let now = Time(20_000);
+        demand.share_windows(now, ahead * PIECE, 1 << 20);
+        let mut have = Bits::none(64);
+        held.into_iter().for_each(|piece| {
+            have.insert(PieceIndex(piece));
+        });
+        let mut iterator = demand.wanted(now, &layout);
+        let got: Vec<_> = std::iter::from_fn(|| iterator.next_missing(&have)).collect();
+        prop_assert!(got.windows(2).all(|pair| pair[0].due <= pair[1].due));
+        let mut pieces: Vec<u32> = got.iter().map(|wanted| wanted.piece.0).collect();
+        pieces.sort_unstable();
+        pieces.dedup();
+        let mut expected: Vec<u32> = demand
+            .protected()
+            .iter()
+            .flat_map(|range| layout.pieces_of(range))
+            .filter(|piece| !have.contains(PieceIndex(*piece)))
+            .collect();
+        expected.sort_unstable();
+        expected.dedup();
+        prop_assert_eq!(pieces, expected);
+    }
+}

@@ -101,25 +101,29 @@ impl<'a> WantedPieces<'a> {
         }
     }
 
-    /// Takes the next missing piece of a lane, if it has one.
+    /// Takes the next piece of a lane if it is missing; otherwise moves the lane on to its next missing
+    /// piece, which may be due after those of other lanes.
     fn step(&mut self, at: usize, have: &Bits) -> Option<Wanted> {
-        let lane = &mut self.lanes[at];
+        let lane = &self.lanes[at];
+        let (first, due) = (lane.pieces.start, lane.due);
         let missing = have
-            .next_missing(PieceIndex(lane.pieces.start))
+            .next_missing(PieceIndex(first))
             .filter(|piece| lane.pieces.contains(&piece.0));
-        let Some(piece) = missing else {
-            self.lanes.swap_remove(at);
-            return None;
+        let taken = missing.filter(|piece| piece.0 == first);
+        let next = match (missing, taken) {
+            (None, _) => None,
+            (Some(_), Some(_)) => Some(first + 1).filter(|next| lane.pieces.contains(next)),
+            (Some(piece), None) => Some(piece.0),
         };
-        lane.pieces.start = piece.0;
-        let due = self.due_of(at);
-        let lane = &mut self.lanes[at];
-        lane.pieces.start = piece.0 + 1;
-        if lane.pieces.is_empty() {
-            self.lanes.swap_remove(at);
-        } else {
-            self.lanes[at].due = self.due_of(at);
+        match next {
+            Some(next) => {
+                self.lanes[at].pieces.start = next;
+                self.lanes[at].due = self.due_of(at);
+            }
+            None => {
+                self.lanes.swap_remove(at);
+            }
         }
-        Some(Wanted { piece, due })
+        taken.map(|piece| Wanted { piece, due })
     }
 }

@@ -24,16 +24,16 @@ impl Assembly {
         self.size
     }
 
-    /// Keeps a part of the right length that is not here yet.
-    pub(super) fn fill(&mut self, part: u32, payload: &Bytes, from: PeerKey) {
+    /// Keeps a part that is not here yet; false when there is no such part of that length.
+    pub(super) fn fill(&mut self, part: u32, payload: &Bytes, from: PeerKey) -> bool {
         let right_len =
             metadata_piece_len(self.size, part).is_some_and(|len| len as usize == payload.len());
         if let Some(slot) = self.parts.get_mut(part as usize)
             && right_len
-            && slot.is_none()
         {
-            *slot = Some((payload.clone(), from));
+            slot.get_or_insert_with(|| (payload.clone(), from));
         }
+        right_len
     }
 
     /// The parts that are not here, in order.

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::ops::Range;
+use std::time::Duration;
 
 use gostorm_wire::PieceIndex;
 
@@ -18,6 +19,8 @@ use crate::picker::Picker;
 use crate::schedule::Room;
 use crate::verify::Verify;
 
+/// A read waits so long before it takes what windows hold: mostly they move on before.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A lone source is given up for one that is expected to be so many times faster.
 const MUCH_FASTER: f64 = 4.0;
 
@@ -82,21 +85,25 @@ impl Room for Memory<'_> {
 }
 
 impl Swarm {
-    /// Evicts for the reads that wait what only windows and later reads hold, the latest due first.
+    /// Evicts for the first read that has waited for long what only windows and later reads hold, the
+    /// latest due first. One piece at a time, and none while the pieces before it are not all asked
+    /// for: room that cannot be filled yet would only cost what is there.
     pub(super) fn make_room_for_reads(&mut self) {
-        let reads = self.demand.reads_by_due();
         let mut kept: Vec<Range<u32>> = Vec::new();
-        let mut needed = 0;
-        for range in reads {
+        for (due, range) in self.demand.reads_by_due() {
             let pieces = self.layout.pieces_of(&range);
             kept.push(pieces.clone());
             for piece in pieces.map(PieceIndex) {
-                let served = || self.peers.values().any(|peer| peer.serves(piece));
-                if self.picker.holds(piece) || !served() {
-                    continue;
-                }
-                needed += u64::from(self.layout.piece_size(piece));
-                if !self.held.fits(needed) && !self.make_room(needed, &kept) {
+                if self.picker.holds(piece) {
+                    let active = self.picker.active(piece);
+                    if active.is_some_and(|active| active.next_missing(0).is_some()) {
+                        return;
+                    }
+                } else if self.peers.values().any(|peer| peer.serves(piece)) {
+                    let len = u64::from(self.layout.piece_size(piece));
+                    if !self.held.fits(len) && due + PATIENCE <= self.now {
+                        self.make_room(len, &kept);
+                    }
                     return;
                 }
             }
@@ -104,7 +111,7 @@ impl Swarm {
     }
 
     /// Evicts until `len` more bytes fit, sparing the pieces `kept`; nothing when that cannot be.
-    fn make_room(&mut self, len: u64, kept: &[Range<u32>]) -> bool {
+    fn make_room(&mut self, len: u64, kept: &[Range<u32>]) {
         let mut loose: Vec<(Reverse<u64>, PieceIndex)> = self
             .held
             .pieces()
@@ -121,10 +128,8 @@ impl Swarm {
             freed += u64::from(self.layout.piece_size(piece));
             victims.push(piece);
         }
-        let enough = self.held.bytes() + len <= self.held.lease() + freed;
-        if enough {
+        if self.held.bytes() + len <= self.held.lease() + freed {
             victims.into_iter().for_each(|piece| self.evict(piece));
         }
-        enough
     }
 }

@@ -28,19 +28,23 @@ pub(super) fn introduction(remote: &Remote) -> ExtendedHandshake {
 
 /// The requests for all parts of the info dict, when the peer wants to learn it and they offer it.
 pub(super) fn questions(remote: &Remote, theirs: &ExtendedHandshake) -> Vec<Message> {
-    let (Metadata::Learn, Some(id), Some(size)) = (
-        remote.script.metadata,
-        theirs.ut_metadata,
-        theirs.metadata_size,
-    ) else {
+    let (Some(id), Some(size)) = (theirs.ut_metadata, theirs.metadata_size) else {
         return Vec::new();
     };
-    let parts = 0..size.div_ceil(METADATA_PIECE_LEN);
+    let parts: Vec<u32> = match remote.script.metadata {
+        Metadata::Learn => (0..size.div_ceil(METADATA_PIECE_LEN)).collect(),
+        Metadata::Pester { times } => (0..times).map(|_| 0).collect(),
+        Metadata::Serve
+        | Metadata::Lie
+        | Metadata::Refuse
+        | Metadata::Silent
+        | Metadata::Absent => Vec::new(),
+    };
     let ask = |piece| Message::Extended {
         id,
         payload: UtMetadata::Request { piece }.encode(),
     };
-    parts.map(ask).collect()
+    parts.into_iter().map(ask).collect()
 }
 
 /// What a `ut_metadata` message is answered with; `id` is the one that they take such messages under.
@@ -75,7 +79,7 @@ fn part(remote: &Remote, piece: u32) -> Option<UtMetadata> {
         Metadata::Serve => false,
         Metadata::Lie => true,
         Metadata::Silent => return None,
-        Metadata::Refuse | Metadata::Absent | Metadata::Learn => {
+        Metadata::Refuse | Metadata::Absent | Metadata::Learn | Metadata::Pester { .. } => {
             return Some(UtMetadata::Reject { piece });
         }
     };

@@ -101,7 +101,7 @@ impl Outbox {
                 break;
             }
             let what = entry.remove();
-            self.apply(at, now, fast, what);
+            self.apply(at, fast, what);
         }
         self.uplink_at = None;
         while let Some((due, span)) = self.blocks.front().copied() {
@@ -136,7 +136,7 @@ impl Outbox {
         timed.into_iter().chain(block).min()
     }
 
-    fn apply(&mut self, at: Instant, now: Instant, fast: bool, what: Timed) {
+    fn apply(&mut self, at: Instant, fast: bool, what: Timed) {
         match what {
             Timed::Raw(bytes) => self.out.extend_from_slice(&bytes),
             Timed::Say(message) => message.encode(&mut self.out),
@@ -152,7 +152,7 @@ impl Outbox {
                 Message::Choke.encode(&mut self.out);
                 for (_, span) in std::mem::take(&mut self.blocks) {
                     self.remote.forget(span);
-                    self.reject(now, fast, span);
+                    self.reject(at, fast, span);
                 }
                 if let Some(chokes) = self.remote.script.chokes {
                     self.at(at + chokes.closed, Timed::Unchoke);

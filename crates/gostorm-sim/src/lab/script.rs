@@ -58,6 +58,11 @@ pub enum Metadata {
     Absent,
     /// Does not know it: asks the other side for all of it.
     Learn,
+    /// Asks the other side for the first part, again and again.
+    Pester {
+        /// How often.
+        times: u32,
+    },
 }
 
 /// A peer that chokes again and again: open, then closed, from the first unchoke on.

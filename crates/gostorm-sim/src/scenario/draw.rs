@@ -30,12 +30,14 @@ pub(super) fn plan(seed: u64) -> Plan {
     let torrents: Vec<TorrentSpec> = (0..pick(&mut rng, &[1, 1, 1, 2, 3]))
         .map(|_| torrent(&mut rng))
         .collect();
-    let players = (0..rng.between(1, 5))
+    let players: Vec<PlayerSpec> = (0..rng.between(1, 5))
         .map(|_| player(&mut rng, &torrents))
         .collect();
     let piece_max = torrents.iter().map(|torrent| torrent.piece_len).max();
-    // The floor of the settings, for each torrent that plays.
-    let floor = u64::from(piece_max.unwrap_or(0)) * 3 * torrents.len() as u64;
+    // Each stream needs the piece it reads and the next; a handle has up to two streams, and the late
+    // readers come on top.
+    let streams = 2 * (players.len() + torrents.len()) as u64;
+    let floor = u64::from(piece_max.unwrap_or(0)) * 3 * streams;
     let budget = floor.max(rng.between(4, 200) * MIB);
     let access = rng.percent(30).then(|| {
         let rate = rng.between(300 * KIB, 12 * MIB);

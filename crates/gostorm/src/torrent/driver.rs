@@ -1,7 +1,7 @@
 //! The driver's two halves: `next_event` awaits, `apply` mutates.
 //!
 //! Phases: starting (waiting for a place to wake and for the store), searching (no info dict yet),
-//! running. Streams may open and read in any of them; reads that come too early are kept. What one event
+//! running; or hopeless, when the info dict turns out to be none. Streams may open and read in any of them; reads that come too early are kept. What one event
 //! changes is in `apply`, the ways from phase to phase in `phases`, the end in `finish`.
 
 mod apply;
@@ -36,6 +36,8 @@ const BATCH_MAX: usize = 256;
 const WAKE_MAX: Duration = Duration::from_secs(5);
 /// When the good peers of a session are kept for the first time, should the process be killed later.
 const REMEMBER_AFTER: Duration = Duration::from_secs(60);
+/// A machine that still calls for a turn which it has just had is not asked sooner than this again.
+const OVERDUE_RETRY: Duration = Duration::from_millis(5);
 /// When a full hash queue is tried again.
 const HASH_RETRY: Duration = Duration::from_millis(2);
 
@@ -43,6 +45,8 @@ enum Phase {
     Starting,
     Searching(Box<Search>),
     Running(Box<Running>),
+    /// The info dict is had and is none: nothing can be served, whatever peers come.
+    Hopeless(ResolveError),
 }
 
 enum Event {
@@ -52,7 +56,9 @@ enum Event {
     Errand(Errand),
     Incoming(Incoming),
     Lease(u64),
-    /// A timer, or the last user left: look what is due.
+    /// The last user left, and perhaps another came since.
+    Left,
+    /// A timer: look what is due.
     Due,
     Stop,
 }
@@ -77,7 +83,10 @@ struct Driver {
     early: EarlyReads,
     opened: Vec<(ReaderKey, FileChoice, Arc<Place>)>,
     wishes: Vec<Wish>,
-    wake: Option<OwnedSemaphorePermit>,
+    /// The place among the waking torrents, and since when it is held.
+    wake: Option<(OwnedSemaphorePermit, Instant)>,
+    /// The last turn.
+    turned: Instant,
     idle_since: Option<Instant>,
     remembered: bool,
     hash_retry: bool,
@@ -136,6 +145,7 @@ impl Driver {
             opened: Vec::new(),
             wishes: Vec::new(),
             wake: None,
+            turned: Instant::now(),
             idle_since: None,
             remembered: false,
             hash_retry: false,
@@ -173,7 +183,7 @@ impl Driver {
             Some(_) = self.links.farewells.join_next() => Event::Due,
             Some(incoming) = self.incoming.recv() => Event::Incoming(incoming),
             bytes = lease => Event::Lease(bytes),
-            () = self.handle.last_left() => Event::Due,
+            () = self.handle.last_left() => Event::Left,
             () = tokio::time::sleep_until(due.into()) => Event::Due,
         }
     }
@@ -182,14 +192,17 @@ impl Driver {
     fn due_at(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3_600);
         let machine = match &self.phase {
-            Phase::Starting => Time::NEVER,
+            Phase::Starting | Phase::Hopeless(_) => Time::NEVER,
             Phase::Searching(search) => search.machine.wake_at(),
             Phase::Running(running) => running.swarm.wake_at(),
         };
-        let machine = self
+        let mut machine = self
             .start
             .checked_add(Duration::from_micros(machine.0))
             .unwrap_or(far);
+        if machine <= self.turned {
+            machine = self.turned + OVERDUE_RETRY;
+        }
         let config = &self.links.shared.config;
         let mut due = far.min(machine);
         due = due.min(
@@ -201,8 +214,8 @@ impl Driver {
             self.idle_since
                 .map_or(far, |idle| idle + config.sleep_after),
         );
-        if self.wake.is_some() {
-            due = due.min(self.start + WAKE_MAX);
+        if let Some((_, since)) = &self.wake {
+            due = due.min(*since + WAKE_MAX);
         }
         if !self.remembered {
             due = due.min(self.start + REMEMBER_AFTER);
@@ -220,7 +233,7 @@ impl Driver {
             Event::Peer(PeerEvent { peer, what }) => match &mut self.phase {
                 Phase::Running(running) => running.peer(now, &mut self.links, PeerKey(peer), what),
                 Phase::Searching(search) => search.peer(now, &mut self.links, PeerKey(peer), what),
-                Phase::Starting => {}
+                Phase::Starting | Phase::Hopeless(_) => {}
             },
             Event::Hashed(verdict) => {
                 if let Phase::Running(running) = &mut self.phase {
@@ -235,6 +248,8 @@ impl Driver {
                     self.links.shared.memory.confirm(self.tenant, bytes);
                 }
             }
+            // Sleep is counted from the last close, also when nobody looked in between.
+            Event::Left => self.idle_since = None,
             Event::Due | Event::Stop => {}
         }
     }
@@ -256,13 +271,12 @@ impl Driver {
 
     fn turn(&mut self) {
         let now = self.now();
+        self.turned = Instant::now();
         self.early
             .fail_late(Instant::now(), self.links.shared.config.read_deadline);
-        if self.start.elapsed() >= WAKE_MAX {
-            self.wake = None;
-        }
+        self.wake.take_if(|(_, since)| since.elapsed() >= WAKE_MAX);
         match &mut self.phase {
-            Phase::Starting => {}
+            Phase::Starting | Phase::Hopeless(_) => {}
             Phase::Searching(search) => {
                 search.input(now, &mut self.links, ResolveInput::Turn);
                 let progress = search.machine.progress();

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use gostorm_core::{AnnounceOutcome, AnnouncePlan, DisconnectReason, Output, PeerKey};
 use gostorm_wire::{
-    EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, Message, PeerHint, UtMetadata,
+    EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, Message, PeerHint,
 };
 use rustc_hash::FxHashMap;
 use tokio::net::TcpStream;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::errand::{self, Errand};
+use super::metadata::Given;
 use crate::peer::{self, PeerConfig, PeerEvent, PeerHandle};
 use crate::shared::Shared;
 use crate::tracker::TrackerError;
@@ -27,6 +29,8 @@ pub(super) const UT_METADATA_ID: u8 = 1;
 const REQUEST_QUEUE: u32 = 250;
 /// Peer events that may wait for the driver: 2 MiB of blocks.
 const PEER_EVENTS_MAX: usize = 128;
+/// Host names of peers that are looked up for one torrent: each look-up takes a thread.
+const HOSTS_MAX: usize = 16;
 /// Longest list of trackers that is used of one torrent.
 pub(super) const TRACKERS_MAX: usize = 24;
 
@@ -56,6 +60,9 @@ pub(super) struct Remote {
     pub(super) rtt_us: Option<u64>,
     /// What it said of itself (BEP 10).
     pub(super) extended: Option<ExtendedHandshake>,
+    given: Given,
+    /// It has refused to give the info dict.
+    refused: bool,
 }
 
 /// The peers and errands of one torrent.
@@ -106,12 +113,15 @@ impl Links {
     /// Addresses that the magnet names; names are looked up beside the driver.
     pub(super) fn hints(&mut self, hints: Vec<PeerHint>) -> Vec<SocketAddr> {
         let mut addrs = Vec::new();
+        let mut hosts = 0;
         for hint in hints {
             match hint {
                 PeerHint::Addr(addr) => addrs.push(addr),
-                PeerHint::Host { host, port } => {
+                PeerHint::Host { host, port } if hosts < HOSTS_MAX => {
+                    hosts += 1;
                     self.errands.spawn(errand::look_up(host, port));
                 }
+                PeerHint::Host { .. } => {}
             }
         }
         addrs
@@ -237,6 +247,8 @@ impl Links {
                 fast,
                 rtt_us,
                 extended: None,
+                given: Given::default(),
+                refused: false,
             },
         );
         if fast {
@@ -266,21 +278,26 @@ impl Links {
         key
     }
 
-    /// Sends a `ut_metadata` message under the id that the peer chose.
-    pub(super) fn send_metadata(&mut self, peer: PeerKey, message: &UtMetadata) {
-        let id = self
-            .peers
-            .get(&peer)
-            .and_then(|remote| remote.extended.as_ref())
-            .and_then(|extended| extended.ut_metadata);
-        if let Some(id) = id {
-            self.send(
-                peer,
-                Message::Extended {
-                    id,
-                    payload: message.encode(),
-                },
-            );
+    /// Notes that a peer refused a part of the info dict; true the first time.
+    ///
+    /// The search hears that once only: it asks again when nobody is left who did not refuse, and a second
+    /// refusal would be answered by a third question, at the line's pace. Unheard, it is left to time out.
+    pub(super) fn refuses_first(&mut self, peer: PeerKey) -> bool {
+        self.peers
+            .get_mut(&peer)
+            .is_some_and(|remote| !std::mem::replace(&mut remote.refused, true))
+    }
+
+    /// Gives a peer a part of our info dict, under the id that it chose (BEP 9).
+    pub(super) fn give_metadata(&mut self, peer: PeerKey, info: &Bytes, piece: u32) {
+        let Some(remote) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        let id = remote.extended.as_ref().and_then(|them| them.ut_metadata);
+        let answer = id.and_then(|id| Some((id, remote.given.answer(info, piece)?)));
+        if let Some((id, answer)) = answer {
+            let payload = answer.encode();
+            self.send(peer, Message::Extended { id, payload });
         }
     }
 }

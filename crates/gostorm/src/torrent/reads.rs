@@ -19,7 +19,7 @@ impl EarlyReads {
         if self.reads.len() < COMMANDS_MAX {
             self.reads.push(read);
         } else {
-            (read.reply)(Err(ReadError::Overloaded));
+            read.reply.send(Err(ReadError::Overloaded));
         }
     }
 
@@ -38,21 +38,21 @@ impl EarlyReads {
             .reads
             .extract_if(.., |read| read.since + allowed <= now)
         {
-            (late.reply)(Err(ReadError::TimedOut));
+            late.reply.send(Err(ReadError::TimedOut));
         }
     }
 
     /// Fails those of a stream that closed.
     pub(super) fn close(&mut self, reader: ReaderKey) {
         for gone in self.reads.extract_if(.., |read| read.reader == reader) {
-            (gone.reply)(Err(ReadError::Unavailable));
+            gone.reply.send(Err(ReadError::Unavailable));
         }
     }
 
     /// Fails all.
     pub(super) fn fail_all(&mut self, error: ReadError) {
         for read in self.take() {
-            (read.reply)(Err(error));
+            read.reply.send(Err(error));
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gostorm_core::{FailReason, Input, Layout, Output, PeerKey, ReaderKey, Source, Swarm, Time};
-use gostorm_wire::ut_metadata::METADATA_PIECE_LEN;
 use gostorm_wire::{
     EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Info, Message, PieceIndex, UtMetadata,
 };
@@ -17,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::errand::Errand;
 use super::links::{Links, UT_METADATA_ID};
 use super::reads::{PendingRead, PendingReads};
-use crate::cache::PieceCache;
+use crate::cache::{PieceCache, READ_LEN_MAX};
 use crate::handle::ReadRequest;
 use crate::hasher::{HashRequest, HashResult};
 use crate::peer::PeerWhat;
@@ -134,7 +133,7 @@ impl Running {
         let mut reply = Some(reply);
         let serve = |bytes: &[u8]| {
             if let Some(reply) = reply.take() {
-                reply(Ok(bytes));
+                reply.send(Ok(bytes));
             }
         };
         self.cache
@@ -145,7 +144,7 @@ impl Running {
                 len,
                 "a read was served that the cache does not hold"
             );
-            reply(Err(ReadError::Unavailable));
+            reply.send(Err(ReadError::Unavailable));
         }
     }
 
@@ -156,7 +155,7 @@ impl Running {
                 FailReason::Closed | FailReason::Invalid => ReadError::Unavailable,
                 FailReason::Shutdown => ReadError::ShuttingDown,
             };
-            (pending.reply)(Err(error));
+            pending.reply.send(Err(error));
         }
     }
 
@@ -262,13 +261,17 @@ impl Running {
             ..
         } = request;
         let Some((base, file_len)) = self.readers.get(&reader).copied().flatten() else {
-            return reply(Err(ReadError::Unavailable));
+            return reply.send(Err(ReadError::Unavailable));
         };
         let Ok(len) = u32::try_from(u64::from(len).min(file_len.saturating_sub(offset))) else {
-            return reply(Err(ReadError::Unavailable));
+            return reply.send(Err(ReadError::Unavailable));
         };
         if len == 0 {
-            return reply(Ok(&[]));
+            return reply.send(Ok(&[]));
+        }
+        if len as usize > READ_LEN_MAX {
+            // The cache could not serve it when it was there.
+            return reply.send(Err(ReadError::Unavailable));
         }
         let offset = base + offset;
         let range = offset..offset + u64::from(len);
@@ -328,7 +331,7 @@ impl Running {
             },
             UT_METADATA_ID => match UtMetadata::decode(payload) {
                 Ok(UtMetadata::Request { piece }) => {
-                    return links.send_metadata(peer, &self.metadata_part(piece));
+                    return links.give_metadata(peer, &self.info_bytes, piece);
                 }
                 Ok(
                     UtMetadata::Data { .. }
@@ -357,23 +360,6 @@ impl Running {
         }
         if let Some(depth) = depth {
             self.input(now, links, Input::RequestQueue { peer, depth }, None);
-        }
-    }
-
-    /// A part of our info dict (BEP 9).
-    fn metadata_part(&self, piece: u32) -> UtMetadata {
-        let begin = piece as usize * METADATA_PIECE_LEN as usize;
-        let end = self
-            .info_bytes
-            .len()
-            .min(begin + METADATA_PIECE_LEN as usize);
-        match u32::try_from(self.info_bytes.len()) {
-            Ok(total_size) if begin < end => UtMetadata::Data {
-                piece,
-                total_size,
-                payload: self.info_bytes.slice(begin..end),
-            },
-            _ => UtMetadata::Reject { piece },
         }
     }
 

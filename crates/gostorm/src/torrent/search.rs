@@ -66,9 +66,10 @@ impl Search {
                 }
                 ResolveInput::Extended { peer, handshake }
             }),
-            UT_METADATA_ID => {
-                UtMetadata::decode(payload).map(|message| ResolveInput::Metadata { peer, message })
-            }
+            UT_METADATA_ID => match UtMetadata::decode(payload) {
+                Ok(UtMetadata::Reject { .. }) if !links.refuses_first(peer) => return,
+                decoded => decoded.map(|message| ResolveInput::Metadata { peer, message }),
+            },
             _ => return,
         };
         match input {

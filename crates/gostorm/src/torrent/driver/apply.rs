@@ -1,11 +1,15 @@
 //! What one event changes: a command, an errand's result, an incoming peer.
 
+use std::time::Instant;
+
 use gostorm_core::Time;
 use gostorm_core::resolve::ResolveInput;
 
 use super::{Driver, Phase};
+use crate::error::ResolveError;
 use crate::handle::{Command, TorrentState};
 use crate::listen::Incoming;
+use crate::read::ReadError;
 use crate::torrent::errand::Errand;
 
 impl Driver {
@@ -15,6 +19,8 @@ impl Driver {
             let _ = reply.send(self.state());
         } else if matches!(self.phase, Phase::Running(_)) {
             self.command_running(now, command);
+        } else if let Phase::Hopeless(why) = &self.phase {
+            refuse(command, why);
         } else {
             self.command_early(command);
         }
@@ -78,7 +84,7 @@ impl Driver {
                 stats: running.swarm.stats(),
                 peers: running.swarm.peer_stats().collect(),
             },
-            Phase::Starting | Phase::Searching(_) => TorrentState::default(),
+            Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => TorrentState::default(),
         }
     }
 
@@ -109,7 +115,7 @@ impl Driver {
                     },
                 );
             }
-            Phase::Starting => {}
+            Phase::Starting | Phase::Hopeless(_) => {}
         }
     }
 
@@ -126,7 +132,7 @@ impl Driver {
                     banned,
                 },
             ) => {
-                self.wake = Some(wake);
+                self.wake = Some((wake, Instant::now()));
                 let stored = stored.unwrap_or_else(|error| {
                     tracing::warn!(%error, "the store cannot say what it knows of a torrent");
                     None
@@ -135,7 +141,22 @@ impl Driver {
             }
             (Phase::Running(running), errand) => running.errand(now, &mut self.links, errand),
             (Phase::Searching(search), errand) => search.errand(now, &mut self.links, errand),
-            (Phase::Starting, _) => {}
+            (Phase::Starting | Phase::Hopeless(_), _) => {}
         }
+    }
+}
+
+/// What a torrent without a valid info dict says to everyone.
+fn refuse(command: Command, why: &ResolveError) {
+    match command {
+        Command::Read(read) => read.reply.send(Err(ReadError::Unavailable)),
+        Command::Resolve { done, .. } => {
+            // Who asked may have gone.
+            let _ = done.send(Err(why.clone()));
+        }
+        Command::Open { .. }
+        | Command::Position { .. }
+        | Command::Close { .. }
+        | Command::Inspect { .. } => {}
     }
 }

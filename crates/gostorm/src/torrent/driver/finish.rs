@@ -49,16 +49,20 @@ impl Driver {
         let now = self.now();
         self.remember_peers();
         self.early.fail_all(ReadError::ShuttingDown);
+        // Peers that come now are turned away, while the trackers still hear our farewell.
+        self.incoming.close();
+        while self.incoming.try_recv().is_ok() {}
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Read(read) = command {
-                (read.reply)(Err(ReadError::ShuttingDown));
+                read.reply.send(Err(ReadError::ShuttingDown));
             }
         }
         match &mut self.phase {
-            Phase::Starting => {}
+            Phase::Starting | Phase::Hopeless(_) => {}
             Phase::Searching(search) => {
                 for plan in search.machine.stop() {
+                    // An announce is carried out, never handed back.
                     let _ = self.links.act(Output::Announce(plan));
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gostorm_core::resolve::ResolveInput;
-use gostorm_core::{Config, Input, Source, Swarm, Time};
+use gostorm_core::{Config, Input, Output, Source, Swarm, Time};
 use gostorm_wire::Info;
 
 use super::{Driver, Phase};
@@ -132,15 +132,11 @@ impl Driver {
             Err(error) => {
                 // The hash is right and the dict is not: no peer can mend that.
                 tracing::warn!(torrent = %self.links.info_hash, %error, "the torrent's info dict is invalid");
-                for (_, done) in std::mem::take(&mut self.wishes) {
-                    let _ = done.send(Err(ResolveError::Invalid(error.clone())));
-                }
-                self.early.fail_all(ReadError::Unavailable);
-                return;
+                return self.give_up(ResolveError::Invalid(error));
             }
         };
         let Some(layout) = Running::layout(&info) else {
-            return;
+            return self.give_up(ResolveError::Ended);
         };
         let Phase::Searching(search) = std::mem::replace(&mut self.phase, Phase::Starting) else {
             return;
@@ -182,5 +178,26 @@ impl Driver {
             }
             running.input(now, &mut self.links, Input::Turn, None);
         }
+    }
+
+    /// Ends the search for good: everyone is answered, nobody is connected any more.
+    fn give_up(&mut self, why: ResolveError) {
+        for (_, done) in std::mem::take(&mut self.wishes) {
+            // Who asked may have gone.
+            let _ = done.send(Err(why.clone()));
+        }
+        self.early.fail_all(ReadError::Unavailable);
+        self.opened.clear();
+        self.wake = None;
+        if let Phase::Searching(mut search) =
+            std::mem::replace(&mut self.phase, Phase::Hopeless(why))
+        {
+            for plan in search.machine.stop() {
+                // An announce is carried out, never handed back.
+                let _ = self.links.act(Output::Announce(plan));
+            }
+        }
+        self.links.peers.clear();
+        self.links.errands.abort_all();
     }
 }

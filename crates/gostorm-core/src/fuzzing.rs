@@ -1,0 +1,335 @@
+//! What the fuzz target of the state machine does, here so that a test can do it too.
+//!
+//! Bytes become inputs in any order, hostile ones among them: blocks nobody asked for, messages
+//! beyond the last piece, rejects, chokes, closed readers, hashes of nothing. The driver's own part of
+//! the contract is kept (keys are new, one input at a time), and what the swarm says is checked
+//! against a small model: what is reserved, who is connected, which reads wait.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gostorm_wire::{BLOCK_LEN, BlockSpan, Message, PieceIndex};
+
+use crate::{
+    AnnounceOutcome, Config, FileSpan, Input, Layout, Output, PeerKey, ReadKey, ReaderKey, Source,
+    Swarm, Time,
+};
+
+/// Inputs of one run at most.
+const STEPS_MAX: usize = 4_000;
+
+/// The bytes as small numbers; zeros when they are used up.
+struct Numbers<'a>(std::slice::Iter<'a, u8>);
+
+impl Numbers<'_> {
+    fn byte(&mut self) -> u8 {
+        self.0.next().copied().unwrap_or(0)
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        u32::from(u16::from_be_bytes([self.byte(), self.byte()])) % bound.max(1)
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.as_slice().is_empty()
+    }
+}
+
+/// The driver's side.
+struct Model {
+    swarm: Swarm,
+    now: Time,
+    next_key: u64,
+    peers: Vec<PeerKey>,
+    readers: Vec<ReaderKey>,
+    waiting: BTreeSet<u64>,
+    reserved: BTreeMap<PieceIndex, u64>,
+    requests: VecDeque<(PeerKey, BlockSpan)>,
+    lease: u64,
+}
+
+/// Any sequence of inputs: the invariants hold after each, and sleep gives everything back.
+pub fn swarm_inputs(data: &[u8]) {
+    let mut numbers = Numbers(data.iter());
+    let Some(mut model) = Model::new(&mut numbers) else {
+        return;
+    };
+    for _ in 0..STEPS_MAX {
+        if numbers.is_over() {
+            break;
+        }
+        let input = model.draw(&mut numbers);
+        model.give(input);
+    }
+    model.give(Input::Turn);
+    model.give(Input::Shutdown);
+    assert!(model.reserved.is_empty() && model.waiting.is_empty());
+    assert!(model.peers.is_empty());
+    assert_eq!(model.swarm.wake_at(), Time::NEVER);
+}
+
+impl Model {
+    fn new(numbers: &mut Numbers<'_>) -> Option<Self> {
+        let piece_len = BLOCK_LEN << (numbers.byte() % 4);
+        let total = u64::from(numbers.below(60_000)) * 37 + 1;
+        let cut = u64::from(numbers.below(60_000)) % total;
+        let files = vec![
+            FileSpan {
+                offset: 0,
+                len: cut,
+            },
+            FileSpan {
+                offset: cut,
+                len: total - cut,
+            },
+        ];
+        let config = Config {
+            connections_max: 8,
+            trackers: 2,
+            banned: Vec::new(),
+        };
+        let layout = Layout::new(piece_len, total, files).ok()?;
+        Some(Self {
+            swarm: Swarm::new(config, layout, u64::from(numbers.byte())),
+            now: Time::ZERO,
+            next_key: 0,
+            peers: Vec::new(),
+            readers: Vec::new(),
+            waiting: BTreeSet::new(),
+            reserved: BTreeMap::new(),
+            requests: VecDeque::new(),
+            lease: 0,
+        })
+    }
+
+    fn key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+
+    fn pick<T: Copy>(from: &[T], numbers: &mut Numbers<'_>, other: T) -> T {
+        let at = usize::from(numbers.byte()) % (from.len() + 1);
+        from.get(at).copied().unwrap_or(other)
+    }
+
+    fn peer(&self, numbers: &mut Numbers<'_>) -> PeerKey {
+        Self::pick(&self.peers, numbers, PeerKey(u64::MAX))
+    }
+
+    fn addr(numbers: &mut Numbers<'_>) -> SocketAddr {
+        ([10, 0, 0, numbers.byte() % 16], 6881).into()
+    }
+
+    fn span(&self, numbers: &mut Numbers<'_>) -> BlockSpan {
+        let piece = PieceIndex(numbers.below(self.swarm.layout().piece_count() + 1));
+        let begin = numbers.below(9) * BLOCK_LEN + u32::from(numbers.byte() == 255);
+        let len = if numbers.byte() == 255 { 7 } else { BLOCK_LEN };
+        BlockSpan { piece, begin, len }
+    }
+
+    fn draw(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        self.now += Duration::from_micros(u64::from(numbers.byte()).pow(3));
+        match numbers.byte() % 24 {
+            0 => self.connect(numbers),
+            1 => Input::Closed {
+                peer: self.leave(numbers),
+            },
+            2 => self.open(numbers),
+            3 => self.close(numbers),
+            4..=6 => self.read(numbers),
+            7 => Input::Position {
+                reader: Self::pick(&self.readers, numbers, ReaderKey(0)),
+                range: self.range(numbers),
+            },
+            8 | 9 => {
+                self.lease = u64::from(numbers.below(80)) * u64::from(BLOCK_LEN);
+                Input::Lease { bytes: self.lease }
+            }
+            10..=12 => Input::Message {
+                peer: self.peer(numbers),
+                message: self.message(numbers),
+            },
+            13..=17 => self.answer(numbers),
+            18 => Input::Block {
+                peer: self.peer(numbers),
+                span: self.span(numbers),
+            },
+            19 => Input::Hashed {
+                piece: PieceIndex(numbers.below(self.swarm.layout().piece_count() + 1)),
+                ok: !numbers.byte().is_multiple_of(4),
+                digests: vec![u64::from(numbers.byte()); usize::from(numbers.byte() % 9)],
+            },
+            20 => Self::outside(numbers),
+            _turn => Input::Turn,
+        }
+    }
+
+    fn outside(numbers: &mut Numbers<'_>) -> Input {
+        match numbers.byte() % 4 {
+            0 => Input::DialFailed {
+                addr: Self::addr(numbers),
+            },
+            1 => Input::Announced {
+                tracker: usize::from(numbers.byte() % 3),
+                outcome: AnnounceOutcome::Failed,
+            },
+            _some => Input::Candidates {
+                source: Source::Tracker,
+                addrs: (0..numbers.byte() % 4)
+                    .map(|_| Self::addr(numbers))
+                    .collect(),
+            },
+        }
+    }
+
+    fn connect(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        let peer = PeerKey(self.key());
+        self.peers.push(peer);
+        Input::Connected {
+            peer,
+            addr: Self::addr(numbers),
+            incoming: !numbers.byte().is_multiple_of(2),
+            fast: !numbers.byte().is_multiple_of(2),
+            rtt_us: Some(u64::from(numbers.byte()) * 1_000).filter(|rtt| *rtt > 0),
+        }
+    }
+
+    fn leave(&mut self, numbers: &mut Numbers<'_>) -> PeerKey {
+        let peer = self.peer(numbers);
+        self.peers.retain(|other| *other != peer);
+        peer
+    }
+
+    fn open(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        let reader = ReaderKey(self.key());
+        let file = usize::from(numbers.byte() % 3);
+        self.readers.push(reader);
+        Input::Open { reader, file }
+    }
+
+    fn close(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        let reader = Self::pick(&self.readers, numbers, ReaderKey(0));
+        self.readers.retain(|other| *other != reader);
+        Input::Close { reader }
+    }
+
+    fn range(&self, numbers: &mut Numbers<'_>) -> std::ops::Range<u64> {
+        let start = u64::from(numbers.below(60_000)) * 40;
+        let len = u64::from(numbers.below(60_000)) * 2;
+        start..start + len
+    }
+
+    fn read(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        let read = self.key();
+        self.waiting.insert(read);
+        Input::Read {
+            reader: Self::pick(&self.readers, numbers, ReaderKey(0)),
+            read: ReadKey(read),
+            range: self.range(numbers),
+            deadline: self.now + Duration::from_millis(u64::from(numbers.below(30_000))),
+        }
+    }
+
+    fn message(&self, numbers: &mut Numbers<'_>) -> Message {
+        let piece = PieceIndex(numbers.below(self.swarm.layout().piece_count() + 1));
+        match numbers.byte() % 16 {
+            0 => Message::Choke,
+            1..=4 => Message::Unchoke,
+            5 => Message::Interested,
+            6 => Message::Have(piece),
+            7 => Message::Bitfield(Bytes::from(vec![numbers.byte(); piece.0 as usize / 8 + 1])),
+            8..=10 => Message::HaveAll,
+            11 => Message::HaveNone,
+            12 => Message::AllowedFast(piece),
+            13 => Message::Reject(self.span(numbers)),
+            14 => Message::Request(self.span(numbers)),
+            _last => self
+                .requests
+                .front()
+                .map_or(Message::KeepAlive, |(_, span)| Message::Reject(*span)),
+        }
+    }
+
+    /// A block that was asked for, or the hash of a piece.
+    fn answer(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        if numbers.byte().is_multiple_of(4)
+            && let Some(piece) = self.reserved.keys().next().copied()
+        {
+            return Input::Hashed {
+                piece,
+                ok: !numbers.byte().is_multiple_of(8),
+                digests: vec![1; 8],
+            };
+        }
+        match self.requests.pop_front() {
+            Some((peer, span)) => Input::Block { peer, span },
+            None => Input::Turn,
+        }
+    }
+
+    fn give(&mut self, input: Input) {
+        self.swarm.handle(self.now, input);
+        while let Some(output) = self.swarm.poll() {
+            self.check(output);
+        }
+        self.swarm.check_invariants();
+        assert_eq!(
+            self.swarm.stats().held_bytes,
+            self.reserved.values().sum::<u64>()
+        );
+    }
+
+    fn check(&mut self, output: Output) {
+        match output {
+            Output::Send { peer, message } => {
+                assert!(self.peers.contains(&peer), "{peer:?} is not connected");
+                if let Message::Request(span) = message {
+                    self.requests.push_back((peer, span));
+                    self.requests.truncate(2_000);
+                }
+            }
+            Output::Disconnect { peer, .. } => {
+                assert!(self.peers.contains(&peer), "{peer:?} is not connected");
+                self.peers.retain(|other| *other != peer);
+            }
+            Output::Reserve { piece, .. } => {
+                let len = u64::from(self.swarm.layout().piece_size(piece));
+                assert!(self.reserved.insert(piece, len).is_none(), "reserved twice");
+                let held: u64 = self.reserved.values().sum();
+                assert!(held <= self.lease, "{held} bytes of {}", self.lease);
+            }
+            Output::Evict { piece } => {
+                assert!(self.reserved.remove(&piece).is_some(), "evicted unreserved");
+            }
+            Output::Store { block } => {
+                assert!(
+                    self.reserved.contains_key(&block.piece),
+                    "stored unreserved"
+                );
+            }
+            Output::Serve { read } | Output::Fail { read, .. } => {
+                assert!(self.waiting.remove(&read.0), "{read:?} does not wait");
+            }
+            Output::Dial { .. }
+            | Output::Lease { .. }
+            | Output::Announce(_)
+            | Output::Ban { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn any_sequence_of_inputs_keeps_the_invariants(data in prop::collection::vec(any::<u8>(), 0..4_000)) {
+            swarm_inputs(&data);
+        }
+    }
+}

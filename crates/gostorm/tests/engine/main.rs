@@ -1,0 +1,16 @@
+//! The engine on real sockets, among the scripted peers of `gostorm_sim::lab`.
+//!
+//! One binary, so that it is linked once. `stand` puts engine, store and swarm together; each other
+//! file is one kind of behaviour. Nothing here measures time: what must happen is awaited with a
+//! generous deadline, and what must not is checked after something that comes later.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod budget;
+mod closing;
+mod faults;
+mod incoming;
+mod reading;
+mod resolving;
+mod sleeping;
+mod stand;

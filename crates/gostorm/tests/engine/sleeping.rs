@@ -1,0 +1,170 @@
+//! From open to sleep and back: what a sleeping torrent leaves behind, and what it remembers.
+
+use std::time::Duration;
+
+use gostorm::{Config, KnownPeer};
+use gostorm_sim::lab::{LabTracker, Script, TrackerMode};
+
+use crate::stand::{MIB, SOON, Stand, check, config, eventually, film, peer};
+
+#[tokio::test]
+async fn after_the_last_close_no_socket_is_left_and_the_tracker_knows() {
+    let content = film(20, 2 * MIB);
+    let seeders = [
+        peer(&content, Script::default()),
+        peer(&content, Script::default()),
+    ];
+    let addrs = seeders.iter().map(gostorm_sim::lab::LabPeer::addr);
+    let tracker = LabTracker::start(addrs.collect(), Duration::from_millis(5))
+        .await
+        .unwrap();
+    let stand = Stand::new();
+    stand.knows(&content, &[tracker.url()]);
+    let stream = stand.open(&content, &[]);
+    check(&stream, &content, 0, 100_000).await;
+    for seeder in &seeders {
+        seeder
+            .until(SOON, |counters| counters.open == 1)
+            .await
+            .unwrap();
+    }
+    assert!(stand.engine.is_awake(content.info_hash()));
+    drop(stream);
+    stand.asleep().await;
+    for seeder in &seeders {
+        seeder
+            .until(SOON, |counters| counters.open == 0)
+            .await
+            .unwrap();
+    }
+    let heard = tracker
+        .until(SOON, |heard| heard.stopped == 1)
+        .await
+        .unwrap();
+    assert_eq!(heard.started, 1);
+    assert_eq!((heard.completed, heard.left_nothing), (0, 0));
+    assert_eq!(heard.port, stand.engine.port());
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_sleeping_torrent_wakes_for_the_next_open() {
+    let content = film(21, 2 * MIB);
+    let seeder = peer(&content, Script::default());
+    let stand = Stand::new();
+    stand.knows(&content, &[]);
+    for round in 0..3 {
+        let stream = stand.open(&content, &[&seeder]);
+        check(&stream, &content, round * 500_000, 10_000).await;
+        drop(stream);
+        stand.asleep().await;
+    }
+    assert_eq!(seeder.counters().connections, 3);
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn good_peers_are_remembered_and_found_without_a_tracker() {
+    let content = film(22, 2 * MIB);
+    let seeder = peer(&content, Script::default());
+    let tracker = LabTracker::start(vec![seeder.addr()], Duration::ZERO)
+        .await
+        .unwrap();
+    let stand = Stand::new();
+    stand.knows(&content, &[tracker.url()]);
+    let stream = stand.open(&content, &[]);
+    check(&stream, &content, 0, 600_000).await;
+    drop(stream);
+    stand.asleep().await;
+    eventually("the good peer is stored", || {
+        let known = stand.store.get(content.info_hash()).known_good;
+        known
+            .iter()
+            .any(|peer| peer.addr == seeder.addr() && peer.trusted)
+    })
+    .await;
+    tracker.set_mode(TrackerMode::Silent);
+    let stream = stand.open(&content, &[]);
+    check(&stream, &content, MIB, 100_000).await;
+    assert_eq!(seeder.counters().connections, 2);
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn known_good_peers_are_dialled_before_the_others() {
+    let content = film(23, 2 * MIB);
+    let good = peer(&content, Script::default());
+    let others: Vec<_> = (0..6).map(|_| peer(&content, Script::default())).collect();
+    // One connection at a time: the first dial is the one that counts.
+    let stand = Stand::with(Config {
+        connections_per_torrent: 1,
+        ..config()
+    });
+    stand.knows(&content, &[]);
+    let mut torrent = stand.store.get(content.info_hash());
+    torrent.known_good.push(KnownPeer {
+        addr: good.addr(),
+        rate: 1_000_000,
+        rtt_us: 1_000,
+        trusted: true,
+    });
+    stand.store.put(content.info_hash(), torrent);
+    let hints: Vec<_> = others.iter().collect();
+    let stream = stand.open(&content, &hints);
+    check(&stream, &content, 0, 100_000).await;
+    assert!(good.counters().accepted >= 1);
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_hundred_opens_and_closes_leave_nothing() {
+    let content = film(24, 2 * MIB);
+    let seeder = peer(&content, Script::default());
+    let stand = Stand::with(Config {
+        sleep_after: Duration::from_millis(1),
+        ..config()
+    });
+    stand.knows(&content, &[]);
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let tasks = metrics.num_alive_tasks();
+    for round in 0..200 {
+        let stream = stand.open(&content, &[&seeder]);
+        if round % 20 == 0 {
+            check(&stream, &content, round * 5_000, 3_000).await;
+        } else if round % 7 == 0 {
+            // A read that is given up with its stream.
+            stream.read(round * 1_000, 4_096, |_| {});
+            tokio::task::yield_now().await;
+        }
+    }
+    stand.asleep().await;
+    seeder
+        .until(SOON, |counters| counters.open == 0)
+        .await
+        .unwrap();
+    eventually("no task is left", || metrics.num_alive_tasks() <= tasks).await;
+    let stream = stand.open(&content, &[&seeder]);
+    check(&stream, &content, 0, 100_000).await;
+    stand.engine.shutdown().await;
+    seeder
+        .until(SOON, |counters| counters.open == 0)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_look_wakes_nothing() {
+    let content = film(25, MIB);
+    let stand = Stand::new();
+    stand.knows(&content, &[]);
+    assert!(stand.engine.peek(content.info_hash()).await.is_none());
+    assert_eq!(stand.engine.awake_count(), 0);
+    let stream = stand.open(&content, &[]);
+    eventually("it runs", || stand.engine.awake_count() == 1).await;
+    let state = stand.engine.peek(content.info_hash()).await.unwrap();
+    assert_eq!(state.peers, Vec::new());
+    drop(stream);
+    stand.asleep().await;
+    assert!(stand.engine.peek(content.info_hash()).await.is_none());
+    stand.engine.shutdown().await;
+}
