@@ -262,6 +262,14 @@ impl Connect {
         idle.min().map_or(Time::NEVER, |ready| ready.max(paced))
     }
 
+    /// True when some address could be dialled now that has not failed before.
+    pub(crate) fn has_fresh(&self, now: Time) -> bool {
+        self.book.values().any(|candidate| {
+            let ready = matches!(candidate.state, State::Idle { not_before } if not_before <= now);
+            ready && candidate.failures == 0
+        })
+    }
+
     /// Dials that are under way.
     pub(crate) const fn dialing(&self) -> usize {
         self.dialing

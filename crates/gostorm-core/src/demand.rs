@@ -13,6 +13,7 @@ mod waiting;
 mod wanted;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use gostorm_wire::PieceIndex;
 
@@ -26,6 +27,14 @@ use crate::time::Time;
 
 /// Streams that are told apart in one reader; the stalest goes when a further one starts.
 const CURSORS_MAX: usize = 4;
+/// The file tail: a jump into it looks for the index (Cues of Matroska, `moov` of MP4).
+const TAIL_LEN: u64 = 16 << 20;
+/// What of it is asked for at the first open: the Cues of a long film.
+const TAIL_FIRST: u64 = 1 << 20;
+/// When it is needed after the first read: behind the first piece, before the window.
+const TAIL_DUE: Duration = Duration::from_millis(300);
+/// How long it is kept for a reader that has not come for it.
+const TAIL_KEPT: Duration = Duration::from_secs(30);
 /// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a
 /// few synchronous ones.
 const WAITING_MAX: usize = 4_096;
@@ -39,11 +48,25 @@ struct Reader {
     consumed: u64,
 }
 
+/// The tail of a file that was opened at its start: its index is asked for soon.
+#[derive(Clone, Debug)]
+struct Tail {
+    reader: ReaderKey,
+    range: Range<u64>,
+    since: Time,
+}
+
+/// True when `offset` lies in the file tail of a file that is large enough to have one.
+const fn is_tail(file: &Range<u64>, offset: u64) -> bool {
+    file.end - file.start >= 4 * TAIL_LEN && offset + TAIL_LEN >= file.end
+}
+
 /// All readers of one torrent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Demand {
     readers: Vec<Reader>,
     waiting: Vec<Waiting>,
+    tails: Vec<Tail>,
     next_cursor: u64,
 }
 
@@ -64,6 +87,7 @@ impl Demand {
     /// Closes a reader and hands back the reads that still waited for it.
     pub(crate) fn close(&mut self, reader: ReaderKey) -> Vec<ReadKey> {
         self.readers.retain(|open| open.key != reader);
+        self.tails.retain(|tail| tail.reader != reader);
         let gone = self
             .waiting
             .extract_if(.., |waiting| waiting.reader == reader);
@@ -103,10 +127,13 @@ impl Demand {
         }
         let id = self.next_cursor;
         self.next_cursor += 1;
-        let seek = !reader
-            .cursors
-            .iter()
-            .any(|cursor| cursor.covers(range.start));
+        // Players and scanners look into the file tail for the index: that is no seek.
+        let probe = is_tail(&file, range.start);
+        let seek = !probe
+            && !reader
+                .cursors
+                .iter()
+                .any(|cursor| cursor.covers(range.start));
         if seek {
             reader
                 .cursors
@@ -130,6 +157,16 @@ impl Demand {
         reader
             .cursors
             .push(Cursor::new(id, now, range, &file, reader.consumed, rate));
+        if range.start == file.start && is_tail(&file, file.end - 1) {
+            let tail = file.end - TAIL_FIRST..file.end;
+            let reader = reader.key;
+            self.tails.retain(|tail| tail.reader != reader);
+            self.tails.push(Tail {
+                reader,
+                range: tail,
+                since: now,
+            });
+        }
         Some(id)
     }
 
@@ -212,7 +249,18 @@ impl Demand {
             count += u64::from(pieces.end.saturating_sub(pieces.start.max(end)));
             end = end.max(pieces.end);
         }
-        ahead + count * piece_len
+        let tails = self.fresh_tails(now).count() as u64;
+        ahead + (count + tails) * piece_len
+    }
+
+    /// The tails of files that were opened a moment ago, each with the time by which it is needed:
+    /// after the first piece, before the window.
+    fn fresh_tails(&self, now: Time) -> impl Iterator<Item = (&Range<u64>, Time)> {
+        let fresh = move |tail: &&Tail| tail.since + TAIL_KEPT > now;
+        self.tails
+            .iter()
+            .filter(fresh)
+            .map(|tail| (&tail.range, tail.since + TAIL_DUE))
     }
 
     /// The bytes of the reads that wait, in the order in which they are due, and since when.
@@ -250,9 +298,10 @@ impl Demand {
     }
 
     /// Byte ranges that must not be evicted: the live windows and the reads that wait.
-    pub(crate) fn protected(&self) -> Vec<Range<u64>> {
+    pub(crate) fn protected(&self, now: Time) -> Vec<Range<u64>> {
         let windows = self.live_cursors().map(Cursor::window_range);
         windows
+            .chain(self.fresh_tails(now).map(|(range, _)| range.clone()))
             .chain(self.waiting.iter().map(|waiting| waiting.range.clone()))
             .filter(|range| !range.is_empty())
             .collect()
@@ -276,6 +325,7 @@ impl Demand {
             .map(|waiting| waiting.range.clone());
         let mut pieces: Vec<Range<u32>> = windows
             .chain(reads)
+            .chain(self.fresh_tails(now).map(|(range, _)| range.clone()))
             .map(|range| layout.pieces_of(&range))
             .collect();
         pieces.dedup();
@@ -293,8 +343,10 @@ impl Demand {
         WantedPieces::new(
             now,
             layout,
-            &self.waiting,
-            |waiting| self.due(waiting),
+            self.waiting
+                .iter()
+                .map(|waiting| (&waiting.range, self.due(waiting)))
+                .chain(self.fresh_tails(now)),
             self.live_cursors(),
         )
     }

@@ -218,6 +218,8 @@ pub enum DisconnectReason {
     Protocol(&'static str),
     /// All connections are taken.
     Full,
+    /// Another is tried in its place.
+    Replaced,
     /// A second connection to the same address.
     Duplicate,
     /// The address is banned.

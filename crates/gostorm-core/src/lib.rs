@@ -22,9 +22,9 @@ mod connect;
 mod demand;
 mod estimate;
 mod event;
-mod hedge;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hedge;
 mod held;
 mod layout;
 mod peer;

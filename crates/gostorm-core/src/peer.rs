@@ -88,6 +88,8 @@ pub(crate) struct Peer {
     ramp_rate: f64,
     request_queue: u32,
     last_heard: Time,
+    /// When it connected.
+    since: Time,
 }
 
 impl Peer {
@@ -125,6 +127,7 @@ impl Peer {
             ramp_rate: 0.0,
             request_queue: REQUEST_QUEUE_DEFAULT,
             last_heard: now,
+            since: now,
         }
     }
 
@@ -351,6 +354,11 @@ impl Peer {
             self.withdrawn.pop_front();
         }
         self.withdrawn.push_back(block);
+    }
+
+    /// How long it has been connected.
+    pub(crate) fn age(&self, now: Time) -> Duration {
+        now - self.since
     }
 
     /// When the peer counts as snubbed if it stays silent; never while it owes nothing.

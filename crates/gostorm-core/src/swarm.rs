@@ -52,6 +52,8 @@ pub struct Swarm {
     /// What the arbiter was told last: want and held.
     told: (u64, u64),
     last_share: Time,
+    /// When a bad peer may be replaced.
+    replace_at: Time,
     downloaded: u64,
     wasted: u64,
     /// Bytes that came for pieces that were given up since: what a seek costs.
@@ -80,6 +82,7 @@ impl Swarm {
             demand_moved: false,
             told: (0, 0),
             last_share: Time::ZERO,
+            replace_at: Time::ZERO,
             downloaded: 0,
             wasted: 0,
             abandoned: 0,
@@ -165,7 +168,7 @@ impl Swarm {
         self.held.lease() >= self.held.bytes()
             || self
                 .held
-                .victims(&self.layout, 0, &self.demand.protected())
+                .victims(&self.layout, 0, &self.demand.protected(self.now))
                 .is_empty()
     }
 

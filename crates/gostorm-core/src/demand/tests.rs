@@ -81,7 +81,7 @@ fn a_seek_parks_the_other_streams_and_a_read_there_wakes_them() {
     assert_eq!(demand.live_cursors().count(), 1);
     assert!(
         demand
-            .protected()
+            .protected(Time::ZERO)
             .iter()
             .all(|range| range.start >= 300 * PIECE)
     );
@@ -205,7 +205,7 @@ fn closing_a_reader_hands_back_its_reads_and_drops_its_windows() {
         deadline: Time(1),
     });
     assert_eq!(demand.close(READER), vec![ReadKey(7)]);
-    assert!(!demand.has_readers() && demand.protected().is_empty());
+    assert!(!demand.has_readers() && demand.protected(Time::ZERO).is_empty());
     assert_eq!(demand.next_deadline(), Time::NEVER);
 }
 
@@ -248,7 +248,7 @@ proptest! {
         pieces.sort_unstable();
         pieces.dedup();
         let mut expected: Vec<u32> = demand
-            .protected()
+            .protected(Time::ZERO)
             .iter()
             .flat_map(|range| layout.pieces_of(range))
             .filter(|piece| !have.contains(PieceIndex(*piece)))
@@ -257,4 +257,44 @@ proptest! {
         expected.dedup();
         prop_assert_eq!(pieces, expected);
     }
+}
+
+const LARGE: u64 = 1 << 30;
+
+/// A reader of a large file of 4 MiB pieces that has read its first bytes.
+fn opened_large() -> (Demand, Layout) {
+    let span = FileSpan {
+        offset: 0,
+        len: LARGE,
+    };
+    let layout = Layout::new(4 << 20, LARGE, vec![span]).unwrap();
+    let mut demand = Demand::default();
+    demand.open(ReaderKey(1), span);
+    demand.touch(Time::ZERO, ReaderKey(1), &(0..65_536));
+    demand.share_windows(Time::ZERO, 64 << 20, 4 << 20);
+    (demand, layout)
+}
+
+#[test]
+fn a_cold_file_wants_its_first_piece_then_its_last_then_its_window() {
+    let (demand, layout) = opened_large();
+    let have = crate::bits::Bits::none(layout.piece_count());
+    let mut wanted = demand.wanted(Time::ZERO, &layout);
+    let order: Vec<u32> = (0..3)
+        .filter_map(|_| wanted.next_missing(&have))
+        .map(|next| next.piece.0)
+        .collect();
+    assert_eq!(order, vec![0, layout.piece_count() - 1, 1]);
+}
+
+#[test]
+fn a_look_into_the_file_tail_leaves_the_window_where_it_is() {
+    let (mut demand, _) = opened_large();
+    let tail = LARGE - 100_000..LARGE;
+    demand.touch(Time::ZERO, ReaderKey(1), &tail);
+    let windows: Vec<u64> = demand
+        .live_cursors()
+        .map(|cursor| cursor.window_range().start)
+        .collect();
+    assert_eq!(windows, vec![65_536, LARGE]);
 }

@@ -6,7 +6,6 @@ use std::ops::Range;
 use gostorm_wire::PieceIndex;
 
 use super::cursor::Cursor;
-use super::waiting::Waiting;
 use crate::bits::Bits;
 use crate::layout::Layout;
 use crate::time::Time;
@@ -36,14 +35,12 @@ impl<'a> WantedPieces<'a> {
     pub(super) fn new(
         now: Time,
         layout: &'a Layout,
-        waiting: &[Waiting],
-        due: impl Fn(&Waiting) -> Time,
+        due: impl Iterator<Item = (&'a Range<u64>, Time)>,
         cursors: impl Iterator<Item = &'a Cursor>,
     ) -> Self {
-        let mut reads = Vec::with_capacity(waiting.len());
-        for read in waiting {
-            let due = due(read);
-            reads.extend(layout.pieces_of(&read.range).map(|piece| Wanted {
+        let mut reads = Vec::new();
+        for (range, due) in due {
+            reads.extend(layout.pieces_of(range).map(|piece| Wanted {
                 piece: PieceIndex(piece),
                 due,
             }));

@@ -164,7 +164,10 @@ impl Swarm {
         if self.held.bytes() <= self.held.lease() {
             return;
         }
-        for piece in self.held.victims(&self.layout, 0, &self.demand.protected()) {
+        for piece in self
+            .held
+            .victims(&self.layout, 0, &self.demand.protected(self.now))
+        {
             self.evict(piece);
         }
     }

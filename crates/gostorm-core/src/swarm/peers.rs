@@ -1,6 +1,7 @@
 //! The peer side: connections, choking, what they have, what they refuse.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use gostorm_wire::{BlockSpan, Message, PieceIndex};
 
@@ -16,6 +17,13 @@ use crate::peer::Peer;
 const ADDRESSES_MAX: usize = 4_096;
 /// Pieces a choking peer may name as served nevertheless (BEP 6 suggests 10).
 const ALLOWED_FAST_MAX: usize = 32;
+
+/// How often the worst peer may be replaced.
+const REPLACE_EVERY: Duration = Duration::from_secs(5);
+/// A new peer has so long to show what it can: most unchoke at their next 10 s tick.
+const TRIAL: Duration = Duration::from_secs(12);
+/// A peer so many times slower than the mean gives its place to another.
+const FAR_SLOWER: f64 = 10.0;
 
 impl Swarm {
     pub(super) fn remember(&mut self, known: &[KnownPeer]) {
@@ -197,6 +205,41 @@ impl Swarm {
                 peer: key,
                 message: Message::Reject(span),
             });
+        }
+    }
+
+    /// Lets go of the worst peer when all places are taken and somebody else could be tried: one that
+    /// chokes us, is snubbed, or is far slower than the others.
+    pub(super) fn replace_worst_peer(&mut self) {
+        let full = self.peers.len() >= self.config.connections_max;
+        if !full || self.now < self.replace_at || !self.demand.has_readers() {
+            return;
+        }
+        self.replace_at = self.now + REPLACE_EVERY;
+        if !self.connect.has_fresh(self.now) {
+            return;
+        }
+        let rates: Vec<f64> = self
+            .peers
+            .values()
+            .map(|peer| peer.estimate.rate())
+            .collect();
+        let count = u32::try_from(rates.len()).unwrap_or(u32::MAX).max(1);
+        let mean = rates.iter().sum::<f64>() / f64::from(count);
+        let now = self.now;
+        let useless = |peer: &&Peer| {
+            let idle = peer.peer_chokes || peer.snubbed || peer.have.is_empty();
+            peer.age(now) >= TRIAL && (idle || peer.estimate.rate() < mean / FAR_SLOWER)
+        };
+        let rank = |peer: &Peer| (!peer.peer_chokes, !peer.snubbed);
+        let worst = self.peers.values().filter(useless).min_by(|a, b| {
+            let rate = a.estimate.rate().total_cmp(&b.estimate.rate());
+            rank(a).cmp(&rank(b)).then(rate)
+        });
+        if let Some((key, addr)) = worst.map(|peer| (peer.key, peer.addr)) {
+            self.disconnect(key, DisconnectReason::Replaced);
+            // Others come first when a place is free again.
+            self.connect.failed(self.now, addr);
         }
     }
 

@@ -520,3 +520,38 @@ fn an_urgent_block_waits_for_the_fast_peer_rather_than_go_to_the_slow_one() {
         "the first piece is the fast peer's alone: {slow:?}"
     );
 }
+
+#[test]
+fn when_all_places_are_taken_the_worst_peer_gives_its_place_to_a_new_address() {
+    let mut bench = Bench::new(20);
+    for key in 1..=25 {
+        bench.seed(key);
+        bench.set_rate(key, 1_000_000);
+    }
+    bench.say(7, Message::Choke);
+    let fresh: SocketAddr = "127.0.1.1:6881".parse().unwrap();
+    let source = crate::connect::Source::Tracker;
+    bench.give(Input::Candidates {
+        source,
+        addrs: vec![fresh],
+    });
+    let gone = |outputs: &[Output]| {
+        let reason = crate::event::DisconnectReason::Replaced;
+        outputs.contains(&Output::Disconnect {
+            peer: PeerKey(7),
+            reason,
+        })
+    };
+    assert!(
+        !gone(&bench.turn()),
+        "it has had no time to show what it can"
+    );
+    bench.now = Time(20_000_000);
+    assert!(gone(&bench.turn()));
+    bench.now = Time(20_100_000);
+    assert!(
+        bench.turn().contains(&Output::Dial { addr: fresh }) || bench.swarm.stats().dialing == 1
+    );
+    bench.now = Time(40_000_000);
+    assert_eq!(bench.swarm.stats().peers, 24, "good peers stay");
+}

@@ -34,6 +34,7 @@ impl Swarm {
         }
         self.fail_late_reads();
         self.snub_silent_peers();
+        self.replace_worst_peer();
         if self.demand_moved || self.now - self.last_share >= SHARE_EVERY {
             self.share_windows();
             self.demand_moved = false;
@@ -130,7 +131,7 @@ impl Swarm {
         if !self.demand.has_readers() {
             return;
         }
-        let protected = self.demand.protected();
+        let protected = self.demand.protected(self.now);
         let mut memory = Memory {
             layout: &self.layout,
             held: &mut self.held,
