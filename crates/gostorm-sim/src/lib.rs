@@ -17,4 +17,5 @@ pub mod peer;
 pub mod player;
 pub mod rng;
 pub mod scenario;
+pub mod search;
 pub mod world;

@@ -8,6 +8,7 @@
 
 mod budget;
 mod closing;
+mod crowd;
 mod faults;
 mod incoming;
 mod reading;

@@ -1,0 +1,9 @@
+//! Scenarios of the simulator: one file each.
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+mod faults;
+mod healthy;
+mod kit;
+mod magnet;
+mod memory;
+mod seeds;
