@@ -10,6 +10,8 @@ use super::*;
 use crate::event::{FailReason, ReadKey, ReaderKey};
 use crate::layout::{BlockRef, FileSpan};
 
+mod peers;
+
 const PIECE: u64 = 8 * BLOCK_LEN as u64;
 const FILE: u64 = 40 * PIECE;
 
@@ -277,97 +279,6 @@ fn two_interleaved_streams_of_one_handle_keep_both_windows() {
 }
 
 #[test]
-fn a_peer_that_chokes_loses_its_blocks_to_another() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.read(1, 0, 1_000);
-    let first = requests(&bench.turn(), &bench.swarm);
-    bench.seed(2);
-    bench.say(1, Message::Choke);
-    let again = requests(&bench.turn(), &bench.swarm);
-    assert!(again.iter().all(|(peer, _)| *peer == 2));
-    assert_eq!(again[0].1, first[0].1);
-}
-
-#[test]
-fn a_silent_peer_is_snubbed_and_its_blocks_go_elsewhere() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.read(1, 0, 1_000);
-    let first = requests(&bench.turn(), &bench.swarm);
-    bench.seed(2);
-    assert!(bench.swarm.wake_at() <= Time(1_000_000));
-    bench.now = Time(1_000_000);
-    let outputs = bench.turn();
-    assert_eq!(cancels(&outputs), first.len());
-    let again = requests(&outputs, &bench.swarm);
-    assert_eq!(again[0], (2, first[0].1));
-}
-
-#[test]
-fn a_rejected_block_is_asked_of_another_peer() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.read(1, 0, 1_000);
-    let (_, block) = requests(&bench.turn(), &bench.swarm)[0];
-    bench.seed(2);
-    let span = bench.swarm.layout.span(block);
-    bench.say(1, Message::Reject(span));
-    let again = requests(&bench.turn(), &bench.swarm);
-    assert!(again.contains(&(2, block)));
-}
-
-#[test]
-fn a_lone_peer_that_rejected_a_piece_is_asked_again_later() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.read(1, 0, 1_000);
-    for (peer, block) in requests(&bench.turn(), &bench.swarm) {
-        let span = bench.swarm.layout.span(block);
-        bench.say(peer, Message::Reject(span));
-    }
-    let other = |asked: &[(u64, BlockRef)]| asked.iter().all(|(_, block)| block.piece.0 > 0);
-    let asked = requests(&bench.turn(), &bench.swarm);
-    assert!(other(&asked), "not the same again at once: {asked:?}");
-    for (peer, block) in asked {
-        bench.deliver(peer, block);
-    }
-    assert!(bench.swarm.wake_at() <= Time(2_000_000));
-    bench.now = Time(2_000_000);
-    let asked = requests(&bench.turn(), &bench.swarm);
-    assert_eq!(asked[0].1.piece, PieceIndex(0));
-}
-
-#[test]
-fn a_late_block_is_asked_of_a_second_peer_and_the_loser_is_cancelled() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.read(1, 0, 1_000);
-    let asked = requests(&bench.turn(), &bench.swarm);
-    let (late, in_time): (Vec<_>, Vec<_>) =
-        asked.into_iter().partition(|(_, block)| block.block == 7);
-    for (peer, block) in in_time {
-        bench.now += Duration::from_millis(5);
-        bench.deliver(peer, block);
-    }
-    bench.seed(2);
-    bench.set_rate(2, 10_000_000);
-    let mut hedged = Vec::new();
-    while hedged.is_empty() && bench.now < Time(900_000) {
-        bench.now = bench.swarm.wake_at();
-        let asked = requests(&bench.turn(), &bench.swarm);
-        hedged = asked
-            .into_iter()
-            .filter(|(peer, block)| *peer == 2 && block.piece.0 == 0)
-            .collect();
-    }
-    assert_eq!(hedged, vec![(2, late[0].1)]);
-    let outputs = bench.deliver(2, late[0].1);
-    assert!(outputs.contains(&Output::Store { block: late[0].1 }));
-    assert_eq!(cancels(&outputs), 1, "the first request is taken back");
-}
-
-#[test]
 fn a_read_fails_at_its_deadline_and_the_swarm_goes_on() {
     let mut bench = Bench::new(20);
     bench.read(1, 0, 1_000);
@@ -468,21 +379,6 @@ fn the_peer_that_spoils_a_piece_is_banned_and_the_others_are_not() {
 }
 
 #[test]
-fn blocks_that_nobody_asked_for_are_dropped_and_a_flood_ends_the_connection() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.read(1, 0, 1_000);
-    bench.turn();
-    let unasked = BlockRef {
-        piece: PieceIndex(39),
-        block: 0,
-    };
-    assert_eq!(bench.deliver(1, unasked), vec![]);
-    let flood: Vec<Output> = (0..80).flat_map(|_| bench.deliver(1, unasked)).collect();
-    assert!(matches!(flood.as_slice(), [Output::Disconnect { .. }]));
-}
-
-#[test]
 fn sleep_fails_the_reads_and_gives_every_byte_back() {
     let mut bench = Bench::new(20);
     bench.seed(1);
@@ -499,59 +395,4 @@ fn sleep_fails_the_reads_and_gives_every_byte_back() {
     assert_eq!(outputs.last(), Some(&Output::Lease { want: 0, held: 0 }));
     assert_eq!(bench.swarm.stats().held_bytes, 0);
     assert_eq!(bench.swarm.wake_at(), Time::NEVER);
-}
-
-#[test]
-fn an_urgent_block_waits_for_the_fast_peer_rather_than_go_to_the_slow_one() {
-    let mut bench = Bench::new(20);
-    bench.seed(1);
-    bench.seed(2);
-    bench.set_rate(1, 10_000_000);
-    bench.set_rate(2, 100_000);
-    bench.read(1, 0, 1_000);
-    let asked = requests(&bench.turn(), &bench.swarm);
-    let slow: Vec<u32> = asked
-        .iter()
-        .filter(|(peer, _)| *peer == 2)
-        .map(|(_, block)| block.piece.0)
-        .collect();
-    assert!(
-        !slow.contains(&0),
-        "the first piece is the fast peer's alone: {slow:?}"
-    );
-}
-
-#[test]
-fn when_all_places_are_taken_the_worst_peer_gives_its_place_to_a_new_address() {
-    let mut bench = Bench::new(20);
-    for key in 1..=25 {
-        bench.seed(key);
-        bench.set_rate(key, 1_000_000);
-    }
-    bench.say(7, Message::Choke);
-    let fresh: SocketAddr = "127.0.1.1:6881".parse().unwrap();
-    let source = crate::connect::Source::Tracker;
-    bench.give(Input::Candidates {
-        source,
-        addrs: vec![fresh],
-    });
-    let gone = |outputs: &[Output]| {
-        let reason = crate::event::DisconnectReason::Replaced;
-        outputs.contains(&Output::Disconnect {
-            peer: PeerKey(7),
-            reason,
-        })
-    };
-    assert!(
-        !gone(&bench.turn()),
-        "it has had no time to show what it can"
-    );
-    bench.now = Time(20_000_000);
-    assert!(gone(&bench.turn()));
-    bench.now = Time(20_100_000);
-    assert!(
-        bench.turn().contains(&Output::Dial { addr: fresh }) || bench.swarm.stats().dialing == 1
-    );
-    bench.now = Time(40_000_000);
-    assert_eq!(bench.swarm.stats().peers, 24, "good peers stay");
 }
