@@ -67,12 +67,13 @@ impl<E> Events<E> {
         self.heap.peek().map(|Reverse(entry)| entry.at)
     }
 
-    /// The next event that happens at `until` or before.
-    pub fn pop(&mut self, until: Time) -> Option<E> {
+    /// The next event that happens at `until` or before, and when.
+    pub fn pop(&mut self, until: Time) -> Option<(Time, E)> {
         if self.next_at()? > until {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| entry.event)
+        let Reverse(entry) = self.heap.pop()?;
+        Some((entry.at, entry.event))
     }
 
     /// Events that wait.
@@ -100,10 +101,10 @@ mod tests {
         events.push(Time(5), 'c');
         events.push(Time::NEVER, 'x');
         assert_eq!(events.next_at(), Some(Time(1)));
-        assert_eq!(events.pop(Time(4)), Some('a'));
+        assert_eq!(events.pop(Time(4)), Some((Time(1), 'a')));
         assert_eq!(events.pop(Time(4)), None);
-        assert_eq!(events.pop(Time(5)), Some('b'));
-        assert_eq!(events.pop(Time(5)), Some('c'));
+        assert_eq!(events.pop(Time(5)), Some((Time(5), 'b')));
+        assert_eq!(events.pop(Time(5)), Some((Time(5), 'c')));
         assert!(events.is_empty());
     }
 }

@@ -53,7 +53,8 @@ impl Plan {
     /// Draws the plan of a seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
-        draw::plan(seed)
+        let (world, heals) = draw::plan(seed);
+        Self { seed, world, heals }
     }
 }
 

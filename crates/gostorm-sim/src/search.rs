@@ -103,7 +103,7 @@ impl Search {
             }
             let at = self.events.next_at().filter(|at| *at <= until)?;
             self.now = self.now.max(at);
-            while let Some(event) = self.events.pop(self.now) {
+            while let Some((_, event)) = self.events.pop(self.now) {
                 if let Event::Input(input) = event {
                     self.give(input);
                 }

@@ -6,9 +6,14 @@
 //! no wake-up that spins. A broken rule panics with what is wrong; the caller adds the seed.
 
 mod check;
+mod connection;
+mod driver;
+mod figures;
+mod hashing;
 mod network;
 mod readers;
 mod report;
+mod seated;
 mod spec;
 mod store;
 mod torrent;
@@ -20,9 +25,9 @@ use gostorm_core::budget::Arbiter;
 use gostorm_core::{Input, PeerKey, Swarm, Time};
 use gostorm_wire::{BlockSpan, Message, PieceIndex};
 
-use self::network::Connection;
-use self::readers::{ReadOrder, Seated};
+use self::connection::Connection;
 pub use self::report::{Report, TorrentReport};
+use self::seated::{ReadOrder, Seated};
 pub use self::spec::{TorrentSpec, WorldSpec};
 use self::torrent::Torrent;
 pub use self::trace::Text;
@@ -31,6 +36,9 @@ use crate::events::Events;
 use crate::link::Link;
 use crate::peer::{PeerTimer, Saying};
 use crate::rng::Rng;
+
+/// Turns that one batch may cause.
+const TURNS_MAX: u32 = 10_000;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -68,7 +76,10 @@ enum Event {
 /// One run.
 pub struct World {
     spec: WorldSpec,
+    /// The driver's clock: the end of the batch.
     now: Time,
+    /// When the event being applied happened: the clock of all that is not the driver.
+    moment: Time,
     events: Events<Event>,
     /// Inputs that follow from the outputs of the one being handled.
     pending: VecDeque<(usize, Input)>,
@@ -107,6 +118,7 @@ impl World {
         }
         let mut world = Self {
             now: Time::ZERO,
+            moment: Time::ZERO,
             events,
             pending: VecDeque::new(),
             leases: VecDeque::new(),
@@ -178,7 +190,8 @@ impl World {
             .unwrap_or(0)
             .max(1);
         self.now = self.now.max(Time(at.0.div_ceil(quantum) * quantum));
-        while let Some(event) = self.events.pop(self.now) {
+        while let Some((at, event)) = self.events.pop(self.now) {
+            self.moment = at;
             self.apply(event);
             self.drain_pending();
         }
@@ -238,7 +251,7 @@ impl World {
 
     /// Ends the batch: a turn for each swarm that took an input or was woken.
     fn settle(&mut self) {
-        for _ in 0..check::TURNS_MAX {
+        for _ in 0..TURNS_MAX {
             self.drain_pending();
             let Some(torrent) = self.torrents.iter().position(|torrent| torrent.dirty) else {
                 return;

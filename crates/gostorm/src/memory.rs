@@ -107,3 +107,46 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn a_budget_below_three_pieces_is_raised_and_its_pool_with_it() {
+        let memory = Memory::new(MIB);
+        let _small = memory.join(1, 64 << 10);
+        assert_eq!(memory.usage(), (0, MIB));
+        let _large = memory.join(2, 4 << 20);
+        assert_eq!(memory.usage(), (0, 12 * MIB));
+        assert!(memory.pool().cap_bytes() >= 12 * MIB);
+    }
+
+    #[test]
+    fn what_one_torrent_leaves_arrives_in_the_mailbox_of_another() {
+        let memory = Memory::new(8 * MIB);
+        let mut first = memory.join(1, 64 << 10);
+        let mut second = memory.join(2, 64 << 10);
+        memory.update(1, 8 * MIB, 0);
+        assert_eq!(*first.borrow_and_update(), 8 * MIB);
+        memory.confirm(1, 8 * MIB);
+        memory.update(1, 8 * MIB, 8 * MIB);
+        memory.update(2, 8 * MIB, 0);
+        assert_eq!(*second.borrow_and_update(), 0, "the first still holds all");
+        memory.leave(1);
+        assert_eq!(*second.borrow_and_update(), 8 * MIB);
+        assert_eq!(memory.usage(), (0, 8 * MIB));
+        assert!(first.has_changed().is_err(), "its mailbox is gone");
+    }
+
+    #[test]
+    fn a_torrent_that_never_joined_may_leave() {
+        let memory = Memory::new(MIB);
+        memory.leave(7);
+        memory.update(7, 1, 0);
+        memory.leave(7);
+        assert_eq!(memory.usage(), (0, MIB));
+    }
+}

@@ -79,14 +79,22 @@ impl Stream {
             serve,
         );
         if served {
-            // A position that finds the queue full is no loss: the next one says more.
-            let _ = self.torrent.commands.try_send(Command::Position {
+            self.post_position(offset, len);
+        } else if let Some(reply) = reply {
+            self.wait(offset, len, Reply::new(reply));
+        }
+    }
+
+    /// Tells the driver how far this reader is. One that is behind is not told: the next position says
+    /// more, and the room in its queue is for reads that wait.
+    fn post_position(&self, offset: u64, len: u32) {
+        let commands = &self.torrent.commands;
+        if commands.capacity() > commands.max_capacity() / 2 {
+            let _ = commands.try_send(Command::Position {
                 reader: self.reader,
                 offset,
                 len,
             });
-        } else if let Some(reply) = reply {
-            self.wait(offset, len, Reply::new(reply));
         }
     }
 
@@ -119,5 +127,70 @@ impl Drop for Stream {
             });
         }
         self.torrent.leave();
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::mpsc as answers;
+
+    use gostorm_wire::{BLOCK_LEN, PieceIndex};
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::cache::PieceCache;
+    use crate::handle::COMMANDS_MAX;
+    use crate::place::Located;
+    use crate::pool::Pool;
+
+    /// A cache with one verified block.
+    fn cache() -> Arc<PieceCache> {
+        let cache = Arc::new(PieceCache::new());
+        let piece = cache.insert(PieceIndex(0), BLOCK_LEN);
+        let pool = Pool::new(1 << 20);
+        let mut block = pool.try_take().unwrap();
+        block.copy_from(&[7; BLOCK_LEN as usize]);
+        piece.fill(0, block);
+        piece.mark_verified();
+        cache
+    }
+
+    #[test]
+    fn positions_leave_room_for_the_reads_that_wait() {
+        let (commands, mut queue) = mpsc::channel(COMMANDS_MAX);
+        let (incoming, _peers) = mpsc::channel(1);
+        let torrent = Arc::new(Handle::new(commands, incoming));
+        torrent.join();
+        let stream = Stream::open(torrent, ReaderKey(1), Arc::new(|_| Some(0))).unwrap();
+        let located = Located {
+            offset: 0,
+            len: 1 << 20,
+            piece_len: BLOCK_LEN,
+            cache: cache(),
+        };
+        stream.place.located.set(located).unwrap();
+        let (answer, answered) = answers::channel();
+        for _ in 0..2 * COMMANDS_MAX {
+            let answer = answer.clone();
+            stream.read(5, 10, move |bytes| {
+                answer.send(bytes.map(<[u8]>::len)).unwrap()
+            });
+            assert_eq!(answered.try_recv(), Ok(Ok(10)));
+        }
+        // Nobody has drained the queue, and still a read that must wait finds a place.
+        stream.read(500_000, 10, |_| {});
+        drop(stream);
+        let mut last = Vec::new();
+        while let Ok(command) = queue.try_recv() {
+            last = vec![last.pop(), Some(command)]
+                .into_iter()
+                .flatten()
+                .collect();
+        }
+        assert!(matches!(
+            last[..],
+            [Command::Read(_), Command::Close { .. }]
+        ));
     }
 }

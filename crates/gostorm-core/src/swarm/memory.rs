@@ -22,7 +22,7 @@ use crate::verify::Verify;
 /// A read waits so long before it takes what windows hold: mostly they move on before.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A lone source is given up for one that is expected to be so many times faster.
-const MUCH_FASTER: f64 = 4.0;
+const MUCH_FASTER: f64 = 2.0;
 
 /// What the scheduler may do to the memory, with the pieces it gave back on the way.
 pub(super) struct Memory<'a> {

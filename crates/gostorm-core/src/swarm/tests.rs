@@ -1,6 +1,8 @@
 //! The swarm from outside: inputs in, outputs out.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod starvation;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gostorm_core::Time;
 
-use super::{PlayerReport, READ_LEN, Seat};
+use super::seat::{PlayerReport, READ_LEN, Seat};
 
 /// How often the player looks at its buffer.
 const TICK: Duration = Duration::from_millis(50);

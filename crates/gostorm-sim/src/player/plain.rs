@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::{READ_LEN, Seat};
+use super::seat::{READ_LEN, Seat};
 use crate::rng::Rng;
 
 /// Bytes of one request of Samba; two are served at a time.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Plan;
 use crate::link::LinkSpec;
 use crate::peer::{Lie, PeerSpec, Share};
 use crate::player::{Film, FilmStep, PlayerKind, PlayerSpec};
@@ -25,7 +24,8 @@ fn pick<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
     of[count(rng, 0, of.len() as u64)]
 }
 
-pub(super) fn plan(seed: u64) -> Plan {
+/// The world of a seed, and when it is mended.
+pub(super) fn plan(seed: u64) -> (WorldSpec, Duration) {
     let mut rng = Rng::new(seed).fork(0xD4A3);
     let torrents: Vec<TorrentSpec> = (0..pick(&mut rng, &[1, 1, 1, 2, 3]))
         .map(|_| torrent(&mut rng))
@@ -54,11 +54,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         torrents,
         players,
     };
-    Plan {
-        seed,
-        world,
-        heals: millis(&mut rng, 15_000, 40_000),
-    }
+    (world, millis(&mut rng, 15_000, 40_000))
 }
 
 fn torrent(rng: &mut Rng) -> TorrentSpec {

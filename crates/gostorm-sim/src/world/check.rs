@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 use gostorm_core::{FailReason, PeerKey, Time};
 
 use super::World;
-use super::readers::ReadOrder;
+use super::seated::ReadOrder;
 use super::torrent::Torrent;
 
-/// Turns and inputs that one batch may cause.
-pub(super) const TURNS_MAX: u32 = 10_000;
 /// Wake-ups in a row that may be due at once.
 const SPINS_MAX: u32 = 8;
 /// The full check is made once in so many inputs.
@@ -110,17 +108,17 @@ impl World {
     pub(super) fn check_failure(&self, order: &ReadOrder, reason: FailReason) {
         match reason {
             FailReason::Deadline => {
-                let late = self.now.0.saturating_sub(order.deadline().0);
+                let late = self.now.0.saturating_sub(order.deadline.0);
                 assert!(
-                    self.now >= order.deadline(),
+                    self.now >= order.deadline,
                     "a read of {} failed before its deadline",
-                    order.issued()
+                    order.issued
                 );
                 assert!(late <= LATE_MAX_US, "a read failed {late} µs too late");
                 assert!(
-                    order.issued() < self.healthy_from,
+                    order.issued < self.healthy_from,
                     "a read of {} failed in a healthy network",
-                    order.issued()
+                    order.issued
                 );
             }
             FailReason::Closed | FailReason::Shutdown => {}
@@ -137,9 +135,9 @@ impl World {
         let late = Time(self.now.0.saturating_sub(LATE_MAX_US));
         for order in self.reads.values() {
             assert!(
-                order.deadline() > late,
+                order.deadline > late,
                 "a read of {} is neither served nor failed",
-                order.issued()
+                order.issued
             );
         }
     }

@@ -1,47 +1,20 @@
 //! Connections: dials, the lines between us and the scripted peers, our own access line.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use gostorm_core::{Input, PeerKey};
 use gostorm_wire::Message;
 
+use super::connection::{Connection, address, peer_at};
 use super::{Event, World};
 use crate::link::{Link, LinkSpec};
 use crate::peer::{Desk, PeerSpec, PeerTimer, Remote, Saying};
-use crate::rng::Rng;
 
 /// A dial that nobody answers ends after this.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(4);
 /// What a peer's request queue holds when it does not say.
 const QUEUE_DEFAULT: u32 = 250;
-
-/// One connection, alive or gone. Its index is its [`PeerKey`].
-pub(super) struct Connection {
-    pub(super) torrent: usize,
-    pub(super) peer: usize,
-    pub(super) remote: Remote,
-    down: Link,
-    rng: Rng,
-    pub(super) alive: bool,
-}
-
-/// The address of a peer.
-pub(super) fn address(torrent: usize, peer: usize) -> SocketAddr {
-    let byte = |value: usize| u8::try_from(value % 256).unwrap_or(0);
-    let ip = Ipv4Addr::new(10, byte(torrent), byte(peer / 250), byte(peer % 250 + 1));
-    (ip, 6881).into()
-}
-
-/// The peer at an address, if the address is one of ours.
-fn peer_at(torrent: usize, addr: SocketAddr) -> Option<usize> {
-    let IpAddr::V4(ip) = addr.ip() else {
-        return None;
-    };
-    let [ten, net, high, low] = ip.octets();
-    let known = ten == 10 && usize::from(net) == torrent % 256 && low > 0;
-    known.then(|| usize::from(high) * 250 + usize::from(low) - 1)
-}
 
 impl World {
     fn peer_spec(&self, torrent: usize, peer: usize) -> Option<PeerSpec> {
@@ -123,7 +96,7 @@ impl World {
             return;
         }
         let mut desk = Desk {
-            now: self.now,
+            now: self.moment,
             rng: &mut connection.rng,
             down: &mut connection.down,
             layout: self.torrents[connection.torrent].swarm.layout(),
@@ -160,7 +133,7 @@ impl World {
         };
         match &mut self.access {
             Some(access) => {
-                let sent = access.send(self.now, bytes, &mut self.rng);
+                let sent = access.send(self.moment, bytes, &mut self.rng);
                 self.events.push(sent.arrives, Event::Hears(index, saying));
             }
             None => self.hears(index, saying),
@@ -202,6 +175,7 @@ impl World {
     /// Changes a peer for now and for later connections. One that `refuses` closes.
     pub fn change_peer(&mut self, torrent: usize, peer: usize, spec: PeerSpec) {
         self.torrents[torrent].spec.peers[peer] = spec;
+        self.moment = self.now;
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
             if (connection.torrent, connection.peer, connection.alive) != (torrent, peer, true) {

@@ -5,36 +5,12 @@ use std::time::Duration;
 
 use gostorm_core::{FailReason, Input, ReadKey, ReaderKey, Time};
 
+use super::seated::{ReadOrder, Seated};
 use super::{Event, World};
 use crate::player::{Player, PlayerReport, Seat};
-use crate::rng::Rng;
 
 /// From the driver to the player: the reply crosses the kernel.
 const HOP: Duration = Duration::from_micros(100);
-
-/// A player with its open file.
-pub(super) struct Seated {
-    player: Player,
-    rng: Rng,
-    torrent: usize,
-    /// Bytes of the torrent.
-    file: Range<u64>,
-    timer_number: u64,
-    closed: bool,
-}
-
-/// A read under way.
-#[derive(Clone, Debug)]
-pub(super) struct ReadOrder {
-    player: usize,
-    tag: u64,
-    /// Bytes of the torrent.
-    range: Range<u64>,
-    issued: Time,
-    deadline: Time,
-    /// The swarm, or the cache, has given its answer.
-    decided: bool,
-}
 
 impl World {
     pub(super) fn all_done(&self) -> bool {
@@ -245,15 +221,5 @@ impl World {
             .filter(|order| !order.decided)
             .map(|order| order.issued)
             .min()
-    }
-}
-
-impl ReadOrder {
-    pub(super) const fn issued(&self) -> Time {
-        self.issued
-    }
-
-    pub(super) const fn deadline(&self) -> Time {
-        self.deadline
     }
 }

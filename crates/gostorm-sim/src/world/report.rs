@@ -2,7 +2,6 @@
 
 use gostorm_core::{Stats, Time};
 
-use super::World;
 use crate::player::PlayerReport;
 
 /// What came of one torrent.
@@ -49,26 +48,4 @@ pub struct Report {
     pub torrents: Vec<TorrentReport>,
     /// The players.
     pub players: Vec<PlayerReport>,
-}
-
-impl World {
-    /// What came of the run so far.
-    #[must_use]
-    pub fn report(&self) -> Report {
-        let torrents = self.torrents.iter().map(|one| TorrentReport {
-            stats: one.swarm.stats(),
-            banned: one.banned.len(),
-            dials: one.dials,
-            announces: one.announces,
-        });
-        Report {
-            ended: self.now,
-            inputs: self.inputs,
-            outputs: self.trace.outputs(),
-            trace_hash: self.trace.hash(),
-            held_max: self.held_max,
-            torrents: torrents.collect(),
-            players: self.player_reports(),
-        }
-    }
 }

@@ -30,7 +30,7 @@ use crate::place::Place;
 use crate::read::FileChoice;
 use crate::shared::Shared;
 
-/// Events taken in one batch, before the scheduler has its turn.
+/// Events taken from each queue in one batch, before the scheduler has its turn.
 const BATCH_MAX: usize = 256;
 /// A torrent that has no peer after this no longer counts as waking.
 const WAKE_MAX: Duration = Duration::from_secs(5);
@@ -254,17 +254,18 @@ impl Driver {
         }
     }
 
-    /// Applies what is already there, so that the scheduler sees it at once.
+    /// Applies what is already there, so that the scheduler sees it at once. In turns: a stream of blocks
+    /// must not keep the reads waiting.
     fn apply_waiting(&mut self) {
         for _ in 0..BATCH_MAX {
-            if let Ok(event) = self.links.events.try_recv() {
-                self.apply(Event::Peer(event));
-            } else if let Ok(verdict) = self.verdicts.try_recv() {
-                self.apply(Event::Hashed(verdict));
-            } else if let Ok(command) = self.commands.try_recv() {
-                self.apply(Event::Command(command));
-            } else {
+            let event = self.links.events.try_recv().map(Event::Peer).ok();
+            let verdict = self.verdicts.try_recv().map(Event::Hashed).ok();
+            let command = self.commands.try_recv().map(Event::Command).ok();
+            if event.is_none() && verdict.is_none() && command.is_none() {
                 break;
+            }
+            for event in [event, verdict, command].into_iter().flatten() {
+                self.apply(event);
             }
         }
     }

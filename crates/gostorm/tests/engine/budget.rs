@@ -78,3 +78,29 @@ async fn a_budget_below_three_pieces_is_raised() {
     assert_eq!(stand.engine.memory().1, 6 * MIB);
     stand.engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn two_torrents_live_on_two_pieces_each() {
+    // Each read needs two pieces of 2 MiB; the budget holds four in all.
+    let films = [54, 55].map(|seed| {
+        std::sync::Arc::new(gostorm_sim::lab::Content::new(seed, 8 * MIB, 2 << 20).unwrap())
+    });
+    let peers = films.each_ref().map(|film| peer(film, Script::default()));
+    let stand = Stand::with(Config {
+        budget_bytes: 8 * MIB,
+        ..config()
+    });
+    films.iter().for_each(|film| stand.knows(film, &[]));
+    let first = stand.open(&films[0], &[&peers[0]]);
+    let second = stand.open(&films[1], &[&peers[1]]);
+    for boundary in 1..4 {
+        let offset = boundary * 2 * MIB - 50_000;
+        tokio::join!(
+            check(&first, &films[0], offset, 100_000),
+            check(&second, &films[1], offset, 100_000)
+        );
+        let (held, total) = stand.engine.memory();
+        assert!(held <= total, "{held} of {total}");
+    }
+    stand.engine.shutdown().await;
+}
