@@ -113,7 +113,8 @@ pub enum Input {
         /// What it claims to carry.
         span: BlockSpan,
     },
-    /// A complete piece was hashed.
+    /// A complete piece was hashed. The driver drops the result of a piece that was evicted meanwhile:
+    /// the swarm could not tell it from that of the same piece fetched anew.
     Hashed {
         /// The piece.
         piece: PieceIndex,

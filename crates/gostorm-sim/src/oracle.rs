@@ -15,6 +15,8 @@ const SLACK_NUMERATOR: u64 = 3;
 const SLACK_DENOMINATOR: u64 = 2;
 /// Step of the simulation.
 const STEP: Duration = Duration::from_millis(50);
+/// A start or seek of so long is as good as a stall.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Round trips before the first block: dial, handshake, interest, request.
 const ROUND_TRIPS: u32 = 4;
 
@@ -53,7 +55,8 @@ pub fn capacity(world: &WorldSpec, torrent: usize, at: Duration) -> u64 {
     sum.min(line) * SLACK_DENOMINATOR / SLACK_NUMERATOR
 }
 
-/// Time that the picture would stand still, start and seeks not counted.
+/// Time that the picture would stand still: start and seeks count when they take longer than
+/// [`PATIENCE`], so that a film that never starts is not one without a stall.
 #[must_use]
 pub fn stall(film: &Film, len: u64, window: u64, capacity: impl Fn(Duration) -> u64) -> Duration {
     let step_bytes = |rate: u64| rate.saturating_mul(50) / 1_000;
@@ -61,6 +64,7 @@ pub fn stall(film: &Film, len: u64, window: u64, capacity: impl Fn(Duration) -> 
     let mut steps = film.steps.iter().peekable();
     let (mut shown, mut buffered) = (0u64, 0u64);
     let (mut dark, mut counted) = (true, false);
+    let mut dark_for = Duration::ZERO;
     let mut paused_until = Duration::ZERO;
     let mut stalled = Duration::ZERO;
     while at < film.stops && shown < len {
@@ -68,7 +72,7 @@ pub fn stall(film: &Film, len: u64, window: u64, capacity: impl Fn(Duration) -> 
             Some(FilmStep::Seek { permille, .. }) => {
                 shown = len / 1_000 * (*permille).min(999);
                 buffered = shown;
-                (dark, counted) = (true, false);
+                (dark, counted, dark_for) = (true, false, Duration::ZERO);
             }
             Some(FilmStep::Pause { length, .. }) => paused_until = at + *length,
             None => {}
@@ -77,13 +81,15 @@ pub fn stall(film: &Film, len: u64, window: u64, capacity: impl Fn(Duration) -> 
             .min(shown + window)
             .min(len);
         if dark {
+            dark_for += STEP;
+            counted |= dark_for > PATIENCE;
             stalled += if counted { STEP } else { Duration::ZERO };
             dark = buffered < (shown + film.rate).min(len);
         } else if at >= paused_until {
             shown += step_bytes(film.rate);
             if shown >= buffered && buffered < len {
                 shown = buffered;
-                (dark, counted) = (true, true);
+                (dark, counted, dark_for) = (true, true, Duration::ZERO);
             }
         }
         at += STEP;
@@ -112,5 +118,6 @@ mod tests {
         let len = 1 << 32;
         assert_eq!(stall(&film, len, 1 << 28, |_| 1_100_000), Duration::ZERO);
         assert!(stall(&film, len, 1 << 28, |_| 500_000) > Duration::from_secs(20));
+        assert!(stall(&film, len, 1 << 28, |_| 0) > Duration::from_secs(40));
     }
 }

@@ -21,6 +21,8 @@ use crate::verify::Verify;
 
 /// A read waits so long before it takes what windows hold: mostly they move on before.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A lone source should bring its piece within this, or readers wait too long for certainty.
+const LONE_SECONDS: f64 = 8.0;
 /// A lone source is given up for one that is expected to be so many times faster.
 const MUCH_FASTER: f64 = 2.0;
 
@@ -64,12 +66,14 @@ impl Room for Memory<'_> {
             return None;
         }
         let blocks = self.layout.blocks_in(piece);
+        let seconds = |peer: &Peer| f64::from(peer.outstanding() + blocks) * peer.block_seconds();
         let trust = |peer: &Peer| {
             let suspected = self.verify.is_suspected(piece, peer.addr);
-            (!peer.snubbed, !suspected, peer.good_bytes > 0)
+            let soon = seconds(peer) <= LONE_SECONDS;
+            (!peer.snubbed, soon, !suspected, peer.good_bytes > 0)
         };
-        let seconds = |peer: &Peer| f64::from(peer.outstanding() + blocks) * peer.block_seconds();
-        // The most trusted peer that had no part in the failure, and the fastest of those.
+        // Of those that would bring it soon, one that had no part in the failure and has proved
+        // itself; the fastest of equals. A suspect does as well: if it lies again, it is found out.
         let best = servers.iter().max_by(|a, b| {
             let faster = seconds(b).total_cmp(&seconds(a));
             trust(a).cmp(&trust(b)).then(faster).then(a.key.cmp(&b.key))
