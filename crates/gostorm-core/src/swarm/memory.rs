@@ -17,10 +17,11 @@ use crate::layout::Layout;
 use crate::peer::Peer;
 use crate::picker::Picker;
 use crate::schedule::Room;
+use crate::time::Time;
 use crate::verify::Verify;
 
 /// A read waits so long before it takes what windows hold: mostly they move on before.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// A lone source should bring its piece within this, or readers wait too long for certainty.
 const LONE_SECONDS: f64 = 8.0;
 /// A lone source is given up for one that is expected to be so many times faster.
@@ -112,6 +113,21 @@ impl Swarm {
                 }
             }
         }
+    }
+
+    /// When the patience of a read ends that has no memory for its next piece.
+    pub(super) fn patience_ends(&self) -> Time {
+        let unheld = |range: &Range<u64>| {
+            let mut pieces = self.layout.pieces_of(range).map(PieceIndex);
+            pieces.any(|piece| !self.picker.holds(piece))
+        };
+        let reads = self.demand.reads_by_due().into_iter();
+        let ends = reads
+            .filter(|(_, range)| unheld(range))
+            .map(|(due, _)| due + PATIENCE);
+        ends.filter(|end| *end > self.now)
+            .min()
+            .unwrap_or(Time::NEVER)
     }
 
     /// Evicts until `len` more bytes fit, sparing the pieces `kept`; nothing when that cannot be.

@@ -289,6 +289,7 @@ impl Swarm {
             dial,
             share,
             late,
+            self.patience_ends(),
             announce,
             idle,
         ]

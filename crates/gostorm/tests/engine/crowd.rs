@@ -37,7 +37,7 @@ async fn readers_on_many_threads_never_get_a_wrong_byte() {
         .map(|film| Arc::new(peer(film, Script::default())));
     // Far less than the readers want: pieces are evicted while others are served.
     let stand = Arc::new(Stand::with(Config {
-        budget_bytes: 8 * MIB,
+        budget_bytes: 4 * MIB,
         hash_threads: 2,
         sleep_after: Duration::ZERO,
         ..config()

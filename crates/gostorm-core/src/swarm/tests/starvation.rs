@@ -38,10 +38,10 @@ fn the_reject_of_a_request_taken_back_does_not_cost_the_peer_its_piece() {
     bench.say(1, Message::Reject(span));
     let peer = &bench.swarm.peers[&PeerKey(1)];
     assert!(peer.have.contains(PieceIndex(0)));
-    assert_eq!(bench.swarm.picker.asked_of(block(0, 0)), Some(PeerKey(1)));
+    assert_eq!(bench.swarm.picker.asked_of(block(0, 0))[0], Some(PeerKey(1)));
     bench.say(1, Message::Reject(span));
     assert_eq!(
-        bench.swarm.picker.asked_of(block(0, 0)),
+        bench.swarm.picker.asked_of(block(0, 0))[0],
         None,
         "the second reject is for the second request"
     );
@@ -134,7 +134,7 @@ fn a_lease_that_shrinks_leaves_no_request_outside_the_windows() {
         "a wide window: {far:?}"
     );
     bench.give(Input::Lease { bytes: 3 * PIECE });
-    let wanted = bench.swarm.demand.protected();
+    let wanted = bench.swarm.demand.protected(bench.now);
     let layout = &bench.swarm.layout;
     let peer = &bench.swarm.peers[&PeerKey(1)];
     for asked in peer.asked() {
