@@ -14,6 +14,10 @@ pub type Tenant = u64;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
+    /// Bytes below which it can read nothing.
+    floor: u64,
+    /// When it began to want something, as a number that grows.
+    since: u64,
     want: u64,
     held: u64,
     lease: u64,
@@ -35,6 +39,7 @@ impl Account {
 #[derive(Clone, Debug)]
 pub struct Arbiter {
     total: u64,
+    clock: u64,
     accounts: FxHashMap<Tenant, Account>,
 }
 
@@ -53,6 +58,7 @@ impl Arbiter {
     pub fn new(total: u64) -> Self {
         Self {
             total,
+            clock: 0,
             accounts: FxHashMap::default(),
         }
     }
@@ -74,9 +80,19 @@ impl Arbiter {
         self.accounts.values().map(|account| account.held).sum()
     }
 
+    /// A torrent wakes that can read nothing with less than `floor` bytes: two of its pieces, so that
+    /// a read may cross from one to the next.
+    pub fn join(&mut self, tenant: Tenant, floor: u64) {
+        self.accounts.entry(tenant).or_default().floor = floor;
+    }
+
     /// A torrent says what it could use and what it holds; returns every lease that changed.
     pub fn update(&mut self, tenant: Tenant, want: u64, held: u64) -> Vec<Granted> {
+        self.clock += 1;
         let account = self.accounts.entry(tenant).or_default();
+        if account.want == 0 {
+            account.since = self.clock;
+        }
         account.want = want;
         account.held = held;
         self.share_out()
@@ -99,21 +115,37 @@ impl Arbiter {
         self.share_out()
     }
 
-    fn share_out(&mut self) -> Vec<Granted> {
-        let mut order: Vec<(Tenant, u64)> = self
+    /// What each tenant wants, and what of it is its floor: those who have wanted longest get theirs
+    /// first. An even share that is too small for everybody would let nobody read.
+    fn floors(&self, left: &mut u64) -> Vec<(Tenant, u64, u64)> {
+        let mut order: Vec<(u64, Tenant)> = self
             .accounts
             .iter()
-            .map(|(tenant, account)| (*tenant, account.want))
+            .map(|(tenant, account)| (account.since, *tenant))
             .collect();
-        order.sort_unstable_by_key(|(tenant, want)| (*want, *tenant));
+        order.sort_unstable();
+        let account = |(_, tenant): (u64, Tenant)| Some((tenant, self.accounts.get(&tenant)?));
+        let floors = order.into_iter().filter_map(account);
+        floors
+            .map(|(tenant, account)| {
+                let base = account.want.min(account.floor).min(*left);
+                *left -= base;
+                (tenant, account.want, base)
+            })
+            .collect()
+    }
+
+    fn share_out(&mut self) -> Vec<Granted> {
         let mut left = self.total;
+        let mut order: Vec<(Tenant, u64, u64)> = self.floors(&mut left);
+        order.sort_unstable_by_key(|(tenant, want, base)| (*want - *base, *tenant));
         let mut takers = order.len() as u64;
         let mut targets = Vec::with_capacity(order.len());
-        for (tenant, want) in order {
-            let share = want.min(left / takers.max(1));
+        for (tenant, want, base) in order {
+            let share = (want - base).min(left / takers.max(1));
             left -= share;
             takers -= 1;
-            targets.push((tenant, share));
+            targets.push((tenant, base + share));
         }
         targets.sort_unstable();
         for (tenant, target) in &mut targets {
@@ -241,6 +273,34 @@ mod tests {
                 tenant: 2,
                 bytes: 50
             }]
+        );
+    }
+
+    #[test]
+    fn an_even_share_too_small_to_read_with_goes_to_those_who_came_first() {
+        let mut arbiter = Arbiter::new(64);
+        for tenant in 1..=5 {
+            arbiter.join(tenant, 32);
+        }
+        let lease = |granted: &[Granted], tenant| {
+            let of = granted
+                .iter()
+                .rev()
+                .find(|granted| granted.tenant == tenant);
+            of.map_or(0, |granted| granted.bytes)
+        };
+        let granted: Vec<Granted> = (1..=5)
+            .flat_map(|tenant| arbiter.update(tenant, 100, 0))
+            .collect();
+        assert_eq!(
+            (lease(&granted, 1), lease(&granted, 2), lease(&granted, 3)),
+            (32, 32, 0)
+        );
+        let granted = arbiter.update(1, 0, 0);
+        assert_eq!(
+            lease(&granted, 3),
+            32,
+            "and to the next when one has read enough"
         );
     }
 

@@ -15,6 +15,9 @@ const IN_FLIGHT_BYTES: u64 = 16 << 20;
 /// Pieces that a reader needs at least: the one it reads, the next, and one that is given back.
 const FLOOR_PIECES: u64 = 3;
 
+/// Pieces without which a torrent can read nothing that crosses from one piece to the next.
+const TENANT_PIECES: u64 = 2;
+
 /// The budget and who shares it.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -57,6 +60,9 @@ impl Memory {
         let floor = FLOOR_PIECES * u64::from(piece_len);
         let mut ledger = self.ledger.lock();
         ledger.mailboxes.insert(tenant, mailbox);
+        ledger
+            .arbiter
+            .join(tenant, TENANT_PIECES * u64::from(piece_len));
         if ledger.arbiter.total() < floor {
             tracing::warn!(
                 budget_bytes = ledger.arbiter.total(),

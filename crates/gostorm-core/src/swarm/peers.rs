@@ -97,7 +97,12 @@ impl Swarm {
     }
 
     pub(super) fn disconnect(&mut self, key: PeerKey, reason: DisconnectReason) {
+        let addr = self.peers.get(&key).map(|peer| peer.addr);
         self.closed(key);
+        if let Some(addr) = addr.filter(|_| matches!(reason, DisconnectReason::Protocol(_))) {
+            // Whatever it sent before: it is not dialled again at once.
+            self.connect.failed(self.now, addr);
+        }
         self.push(Output::Disconnect { peer: key, reason });
     }
 

@@ -38,7 +38,10 @@ fn the_reject_of_a_request_taken_back_does_not_cost_the_peer_its_piece() {
     bench.say(1, Message::Reject(span));
     let peer = &bench.swarm.peers[&PeerKey(1)];
     assert!(peer.have.contains(PieceIndex(0)));
-    assert_eq!(bench.swarm.picker.asked_of(block(0, 0))[0], Some(PeerKey(1)));
+    assert_eq!(
+        bench.swarm.picker.asked_of(block(0, 0))[0],
+        Some(PeerKey(1))
+    );
     bench.say(1, Message::Reject(span));
     assert_eq!(
         bench.swarm.picker.asked_of(block(0, 0))[0],
