@@ -260,7 +260,8 @@ impl Demand {
         self.tails
             .iter()
             .filter(fresh)
-            .map(|tail| (&tail.range, tail.since + TAIL_DUE))
+            // Never before a read that waits.
+            .map(move |tail| (&tail.range, (tail.since + TAIL_DUE).max(now)))
     }
 
     /// The bytes of the reads that wait, in the order in which they are due, and since when.
@@ -310,19 +311,8 @@ impl Demand {
     /// The pieces whose requests may stay: of the live windows, and of the reads that wait. A read
     /// whose reader has moved elsewhere gives way for a while to those where it is now.
     pub(crate) fn asked_for(&self, now: Time, layout: &Layout) -> Vec<Range<u32>> {
-        let current = self
-            .waiting
-            .iter()
-            .any(|waiting| !self.is_left_behind(waiting));
-        let gives_way = |waiting: &Waiting| {
-            current && self.is_left_behind(waiting) && waiting.since + LEFT_BEHIND > now
-        };
         let windows = self.live_cursors().map(Cursor::window_range);
-        let reads = self
-            .waiting
-            .iter()
-            .filter(|waiting| !gives_way(waiting))
-            .map(|waiting| waiting.range.clone());
+        let reads = self.current_reads(now).map(|read| read.range.clone());
         let mut pieces: Vec<Range<u32>> = windows
             .chain(reads)
             .chain(self.fresh_tails(now).map(|(range, _)| range.clone()))
@@ -330,6 +320,21 @@ impl Demand {
             .collect();
         pieces.dedup();
         pieces
+    }
+
+    /// The reads that wait and do not give way.
+    fn current_reads(&self, now: Time) -> impl Iterator<Item = &Waiting> {
+        let current = self.waiting.iter().any(|read| !self.is_left_behind(read));
+        self.waiting.iter().filter(move |read| {
+            !(current && self.is_left_behind(read) && read.since + LEFT_BEHIND > now)
+        })
+    }
+
+    /// When the next read that gives way stops to.
+    pub(crate) fn next_return(&self, now: Time) -> Time {
+        let left = self.waiting.iter().filter(|read| self.is_left_behind(read));
+        let returns = left.map(|read| read.since + LEFT_BEHIND);
+        returns.filter(|at| *at > now).min().unwrap_or(Time::NEVER)
     }
 
     fn is_left_behind(&self, waiting: &Waiting) -> bool {
@@ -343,8 +348,7 @@ impl Demand {
         WantedPieces::new(
             now,
             layout,
-            self.waiting
-                .iter()
+            self.current_reads(now)
                 .map(|waiting| (&waiting.range, self.due(waiting)))
                 .chain(self.fresh_tails(now)),
             self.live_cursors(),

@@ -258,6 +258,13 @@ fn a_seek_drops_the_old_window_in_the_same_turn() {
     for (peer, block) in new {
         bench.deliver(peer, block);
     }
+    let hashed = Input::Hashed {
+        piece: PieceIndex(30),
+        ok: true,
+        digests: vec![],
+    };
+    let served = bench.give(hashed);
+    assert_eq!(served, vec![Output::Serve { read: ReadKey(2) }]);
     let seen = bench.run_dry();
     assert!(
         seen.contains(&Output::Serve { read: ReadKey(1) }),

@@ -290,6 +290,7 @@ impl Swarm {
             share,
             late,
             self.patience_ends(),
+            self.demand.next_return(self.now),
             announce,
             idle,
         ]
