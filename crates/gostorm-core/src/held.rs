@@ -70,17 +70,25 @@ impl Held {
         self.stamps.keys().copied()
     }
 
-    /// The pieces to evict so that `len` more bytes fit; empty when that cannot be, or need not.
-    pub(crate) fn victims(
+    /// The pieces to evict so that at most `keep` bytes are held that nothing protects.
+    pub(crate) fn stale(
         &self,
         layout: &Layout,
-        len: u64,
+        keep: u64,
         protected: &[Range<u64>],
     ) -> Vec<PieceIndex> {
-        let over = (self.bytes + len).saturating_sub(self.lease);
-        if over == 0 || len > self.lease {
-            return Vec::new();
-        }
+        let mut stale = self.loose(layout, protected);
+        let mut kept = 0;
+        let fresh = stale.iter().rev().take_while(|piece| {
+            kept += u64::from(layout.piece_size(**piece));
+            kept <= keep
+        });
+        stale.truncate(stale.len() - fresh.count());
+        stale
+    }
+
+    /// The pieces that nothing protects, the longest untouched first.
+    fn loose(&self, layout: &Layout, protected: &[Range<u64>]) -> Vec<PieceIndex> {
         let kept: Vec<Range<u32>> = protected
             .iter()
             .map(|range| layout.pieces_of(range))
@@ -92,6 +100,21 @@ impl Held {
             .map(|(piece, stamp)| (*stamp, *piece))
             .collect();
         loose.sort_unstable();
+        loose.into_iter().map(|(_, piece)| piece).collect()
+    }
+
+    /// The pieces to evict so that `len` more bytes fit; empty when that cannot be, or need not.
+    pub(crate) fn victims(
+        &self,
+        layout: &Layout,
+        len: u64,
+        protected: &[Range<u64>],
+    ) -> Vec<PieceIndex> {
+        let over = (self.bytes + len).saturating_sub(self.lease);
+        if over == 0 || len > self.lease {
+            return Vec::new();
+        }
+        let loose = self.loose(layout, protected);
         let step = if len == 0 {
             over
         } else {
@@ -99,7 +122,7 @@ impl Held {
         };
         let mut freed = 0;
         let mut victims = Vec::new();
-        for (_, piece) in loose {
+        for piece in loose {
             if freed >= step {
                 break;
             }
@@ -138,6 +161,22 @@ mod tests {
         held.release(&layout, PieceIndex(2));
         assert!(held.fits(16_384));
         assert_eq!(held.bytes(), 3 * 16_384);
+    }
+
+    #[test]
+    fn of_what_nothing_protects_the_last_touched_stays() {
+        let layout = Layout::new(16_384, 16_384 * 10, vec![]).unwrap();
+        let mut held = Held::default();
+        held.set_lease(8 * 16_384);
+        (0..6)
+            .map(PieceIndex)
+            .for_each(|piece| held.reserve(&layout, piece));
+        held.touch(PieceIndex(0));
+        let window = 4 * 16_384..6 * 16_384;
+        let stale = |keep| held.stale(&layout, keep, std::slice::from_ref(&window));
+        assert_eq!(stale(2 * 16_384), vec![PieceIndex(1), PieceIndex(2)]);
+        assert_eq!(stale(4 * 16_384), vec![]);
+        assert_eq!(stale(0).len(), 4);
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub struct Swarm {
     /// What the arbiter was told last: want and held.
     told: (u64, u64),
     last_share: Time,
+    last_drop: Time,
     /// When a bad peer may be replaced.
     replace_at: Time,
     downloaded: u64,
@@ -82,6 +83,7 @@ impl Swarm {
             demand_moved: false,
             told: (0, 0),
             last_share: Time::ZERO,
+            last_drop: Time::ZERO,
             replace_at: Time::ZERO,
             downloaded: 0,
             wasted: 0,

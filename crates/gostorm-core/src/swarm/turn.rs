@@ -17,6 +17,8 @@ use crate::time::Time;
 
 /// How often windows are shared out anew while readers only move on.
 const SHARE_EVERY: Duration = Duration::from_millis(100);
+/// How often what lies far behind the readers is given back.
+const DROP_EVERY: Duration = Duration::from_millis(50);
 /// The share of the lease that may lie ahead of the readers; the rest stays behind them.
 const AHEAD_PERCENT: u64 = 85;
 
@@ -39,6 +41,10 @@ impl Swarm {
             self.share_windows();
             self.demand_moved = false;
         }
+        if self.now - self.last_drop >= DROP_EVERY {
+            self.last_drop = self.now;
+            self.drop_what_lies_behind();
+        }
         self.shrink_to_lease();
         self.make_room_for_reads();
         self.tell_arbiter();
@@ -60,6 +66,24 @@ impl Swarm {
             .share_windows(self.now, ahead, self.layout.piece_len());
         self.last_share = self.now;
         self.withdraw_unwanted();
+    }
+
+    /// While somebody reads, keeps no more than the back window of what no window wants: the kernel has it too. What
+    /// nobody reads any more stays, so that a closed film is still warm.
+    fn drop_what_lies_behind(&mut self) {
+        if !self.demand.has_readers() {
+            return;
+        }
+        // A window begins inside a piece, so that one more belongs to what lies behind it.
+        let keep =
+            self.held.lease() / 100 * (100 - AHEAD_PERCENT) + u64::from(self.layout.piece_len());
+        if self.held.bytes() <= keep {
+            return;
+        }
+        let protected = self.demand.protected(self.now);
+        for piece in self.held.stale(&self.layout, keep, &protected) {
+            self.evict(piece);
+        }
     }
 
     /// Cancels the requests that no window and no read needs any more.
