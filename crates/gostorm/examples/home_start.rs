@@ -1,0 +1,159 @@
+//! Cold starts on the home swarm with real sockets: what a player waits for.
+//!
+//! `cargo run --release -p gostorm --example home_start -- [STARTS] [MiB of a piece]`. Forty scripted peers on
+//! 127.0.x.y and an HTTP tracker that answers in 20 ms (`gostorm_sim::lab`); a film of 1.5 GB at 41 Mbit/s. Each
+//! start is a new engine that knows the info dict and no peer; reads go through `Stream`, as the file system's do.
+//! Seconds, medians and worst: the first 64 KiB; head, last MiB and 4 s of film; standing still in 10 s of play;
+//! the first MiB after a seek to 70 %, and 4 s of film there.
+#![expect(clippy::print_stdout, reason = "a program that prints a table")]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gostorm::{
+    Config, Engine, KnownPeer, OpenRequest, ReadError, StoreFailure, StoredTorrent, Stream,
+    TorrentStore,
+};
+use gostorm_sim::lab::{Content, LabPeer, LabTracker, home};
+use gostorm_wire::InfoHash;
+use tokio::sync::oneshot;
+
+const MIB: u64 = 1 << 20;
+/// Bytes of the film.
+const FILM: u64 = 1_536 * MIB;
+/// Bytes a second: 41 Mbit/s.
+const RATE: u64 = 5_125_000;
+/// Four seconds of film.
+const BUFFER: u64 = 4 * RATE;
+/// How long the film is played.
+const PLAY: Duration = Duration::from_secs(10);
+/// One read of a player.
+const READ: u64 = 256 << 10;
+
+/// Knows one info dict and forgets all else.
+struct OneDict(StoredTorrent);
+
+impl TorrentStore for OneDict {
+    fn load(&self, _: InfoHash) -> Result<Option<StoredTorrent>, StoreFailure> {
+        Ok(Some(self.0.clone()))
+    }
+    fn save_info(&self, _: InfoHash, _: &[u8]) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+    fn save_known_good(&self, _: InfoHash, _: &[KnownPeer]) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+    fn banned(&self) -> Result<Vec<IpAddr>, StoreFailure> {
+        Ok(Vec::new())
+    }
+    fn ban(&self, _: IpAddr, _: &str) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+}
+
+/// Reads a range in order, one read after the other.
+async fn read(stream: &Stream, range: std::ops::Range<u64>) -> Result<(), ReadError> {
+    let mut at = range.start;
+    while at < range.end {
+        let len = u32::try_from(READ.min(range.end - at)).unwrap_or(0);
+        let (tell, told) = oneshot::channel();
+        stream.read(at, len, move |result| {
+            // The start may have been given up.
+            let _ = tell.send(result.map(|_| ()));
+        });
+        told.await.unwrap_or(Err(ReadError::Unavailable))?;
+        at += u64::from(len);
+    }
+    Ok(())
+}
+
+/// Plays from `from`, of which `BUFFER` is there: the time for which the picture stands still.
+async fn play(stream: &Stream, from: u64) -> Result<f64, ReadError> {
+    let start = Instant::now();
+    let mut stood = 0.0;
+    let mut have = from + BUFFER;
+    while start.elapsed() < PLAY {
+        let shown = start.elapsed().as_secs_f64() - stood;
+        #[expect(clippy::cast_precision_loss, reason = "a film is far below 2^52 bytes")]
+        let ahead = (have - from) as f64 / RATE as f64 - shown;
+        if ahead < 0.0 {
+            stood -= ahead;
+        }
+        if ahead > 4.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        } else {
+            read(stream, have..have + READ).await?;
+            have += READ;
+        }
+    }
+    Ok(stood)
+}
+
+async fn cold_start(content: &Content) -> Result<[f64; 5], Box<dyn std::error::Error>> {
+    let peers: Vec<LabPeer> = {
+        let content = Arc::new(content.clone());
+        let start = |script| LabPeer::start(&content, script);
+        home().into_iter().map(start).collect::<Result<_, _>>()?
+    };
+    let addrs = peers.iter().map(LabPeer::addr).collect();
+    let tracker = LabTracker::start(addrs, Duration::from_millis(20)).await?;
+    let stored = StoredTorrent {
+        info: Some(content.info()),
+        trackers: vec![tracker.url()],
+        ..StoredTorrent::default()
+    };
+    let engine = Engine::start(Config::default(), Arc::new(OneDict(stored)))?;
+    let request = OpenRequest {
+        info_hash: content.info_hash(),
+        trackers: Vec::new(),
+        hints: Vec::new(),
+    };
+    let opened = Instant::now();
+    let stream = engine.open(request, Arc::new(|_| Some(0)))?;
+    let since = |moment: Instant| moment.elapsed().as_secs_f64();
+    read(&stream, 0..64 << 10).await?;
+    let first = since(opened);
+    read(&stream, FILM - MIB..FILM).await?;
+    read(&stream, 64 << 10..BUFFER).await?;
+    let buffered = since(opened);
+    let stood = play(&stream, 0).await?;
+    let (sought, seek) = (FILM / 10 * 7, Instant::now());
+    read(&stream, sought..sought + MIB).await?;
+    let there = since(seek);
+    read(&stream, sought + MIB..sought + BUFFER).await?;
+    let goes_on = since(seek);
+    drop(stream);
+    engine.shutdown().await;
+    Ok([first, buffered, stood, there, goes_on])
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let argument = |at: usize| std::env::args().nth(at).and_then(|text| text.parse().ok());
+    let starts: u32 = argument(1).unwrap_or(10);
+    let content = Content::new(7, FILM, argument(2).unwrap_or(4) << 20)?;
+    let mut columns: [Vec<f64>; 5] = Default::default();
+    for _ in 0..starts {
+        let figures = cold_start(&content).await?;
+        println!("{figures:.2?}");
+        columns
+            .iter_mut()
+            .zip(figures)
+            .for_each(|(column, figure)| column.push(figure));
+    }
+    let names = [
+        "first 64 KiB",
+        "head, tail, 4 s of film",
+        "stood still in 10 s",
+        "seek: first MiB",
+        "seek: 4 s of film",
+    ];
+    for (name, mut column) in names.into_iter().zip(columns) {
+        column.sort_by(f64::total_cmp);
+        let median = column.get(column.len() / 2).copied().unwrap_or(f64::NAN);
+        let worst = column.last().copied().unwrap_or(f64::NAN);
+        println!("{name:<26} median {median:.2} s  worst {worst:.2} s");
+    }
+    Ok(())
+}
