@@ -253,6 +253,14 @@ impl Demand {
         ahead + (count + tails) * piece_len
     }
 
+    /// Forgets the tails that nobody came for in time. True when there were some: what is asked of
+    /// them is to be taken back before their memory is given to others.
+    pub(crate) fn forget_tails(&mut self, now: Time) -> bool {
+        let before = self.tails.len();
+        self.tails.retain(|tail| tail.since + TAIL_KEPT > now);
+        self.tails.len() < before
+    }
+
     /// The tails of files that were opened a moment ago, each with the time by which it is needed:
     /// after the first piece, before the window.
     fn fresh_tails(&self, now: Time) -> impl Iterator<Item = (&Range<u64>, Time)> {

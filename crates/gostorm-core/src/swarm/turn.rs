@@ -37,6 +37,7 @@ impl Swarm {
         self.fail_late_reads();
         self.snub_silent_peers();
         self.replace_worst_peer();
+        self.demand_moved |= self.demand.forget_tails(self.now);
         if self.demand_moved || self.now - self.last_share >= SHARE_EVERY {
             self.share_windows();
             self.demand_moved = false;

@@ -178,3 +178,53 @@ fn a_full_table_of_dials_is_no_reason_to_wake() {
     bench.turn();
     assert!(bench.swarm.wake_at() > bench.now);
 }
+
+#[test]
+fn a_tail_that_is_given_up_owes_nothing_when_its_memory_goes_to_another_piece() {
+    const MIB: u64 = 1 << 20;
+    let files = vec![FileSpan {
+        offset: 0,
+        len: 80 * MIB,
+    }];
+    let layout = Layout::new(1 << 20, 80 * MIB, files).unwrap();
+    let mut bench = Bench {
+        swarm: Swarm::new(Config::default(), layout, 1),
+        now: Time::ZERO,
+    };
+    bench.give(Input::Open {
+        reader: ReaderKey(1),
+        file: 0,
+    });
+    bench.give(Input::Lease { bytes: 2 * MIB });
+    for (key, piece) in [(1, 0), (2, 79)] {
+        bench.seed(key);
+        bench.say(key, Message::HaveNone);
+        bench.say(key, Message::Have(PieceIndex(piece)));
+    }
+    bench.read(1, 0, 1_000);
+    while !bench
+        .swarm
+        .picker
+        .active(PieceIndex(0))
+        .is_some_and(crate::picker::Active::is_complete)
+    {
+        for (peer, block) in requests(&bench.turn(), &bench.swarm) {
+            if peer == 1 {
+                bench.deliver(peer, block);
+            }
+        }
+    }
+    bench.give(Input::Hashed {
+        piece: PieceIndex(0),
+        ok: true,
+        digests: vec![],
+    });
+    bench.now = Time(29_950_000);
+    bench.turn();
+    assert_eq!(bench.swarm.peers[&PeerKey(2)].outstanding(), 1, "a probe");
+    bench.now = Time(30_010_000);
+    bench.seed(3);
+    bench.turn();
+    assert!(bench.swarm.picker.holds(PieceIndex(1)));
+    assert_eq!(bench.swarm.peers[&PeerKey(2)].outstanding(), 0);
+}
