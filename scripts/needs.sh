@@ -1,4 +1,4 @@
-# What the scripts need from the system, and how to get it. Sourced by ./run and ./test.
+# What the scripts need from the system, and how to get it. Sourced by ./run, ./test and ./bench.
 #
 # Every need_* function returns at once when the thing is there. Otherwise it installs it
 # (Debian or Ubuntu, as root or through sudo) or stops with a sentence that says what to do.
@@ -103,4 +103,23 @@ need_rust() {
 # need_command COMMAND PACKAGE
 need_command() {
   if ! command -v "$1" >/dev/null; then apt_install "$2"; fi
+}
+
+# The Python of the test tools, with the pinned packages of tests/tools/requirements.txt, in .venv.
+need_venv() {
+  local root python wanted
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  python=$root/.venv/bin/python
+  wanted=$root/tests/tools/requirements.txt
+  if [ -x "$python" ] && cmp -s "$wanted" "$root/.venv/installed.txt"; then return; fi
+  say "installing: the Python packages of tests/tools/requirements.txt"
+  if [ ! -x "$python" ]; then
+    python3 -m venv "$root/.venv" >/dev/null 2>&1 || {
+      apt_install python3-venv
+      python3 -m venv --clear "$root/.venv" || stop "python3 -m venv failed"
+    }
+  fi
+  "$python" -m pip --quiet --disable-pip-version-check install -r "$wanted" >&2 ||
+    stop "could not install the packages of tests/tools/requirements.txt"
+  cp "$wanted" "$root/.venv/installed.txt"
 }
