@@ -192,14 +192,16 @@ impl Swarm {
             return;
         }
         let mut wanted = self.demand.wanted(self.now, &self.layout);
-        let mut urgent: Vec<PieceIndex> = (0..URGENT_PIECES)
+        let next = (0..URGENT_PIECES)
             .map_while(|_| wanted.next_missing(self.picker.verified()))
-            .take_while(|next| next.due <= self.now + URGENT)
-            .map(|next| next.piece)
-            .collect();
-        // Two readers may want the same piece.
-        urgent.sort_unstable();
-        urgent.dedup();
+            .take_while(|next| next.due <= self.now + URGENT);
+        let mut urgent: Vec<PieceIndex> = Vec::with_capacity(URGENT_PIECES);
+        for piece in next.map(|next| next.piece) {
+            // Two readers may want the same piece; the order is by urgency and stays.
+            if !urgent.contains(&piece) {
+                urgent.push(piece);
+            }
+        }
         let peers: Vec<&Peer> = self.peers.values().collect();
         let second = self
             .hedge

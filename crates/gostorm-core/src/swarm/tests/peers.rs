@@ -94,6 +94,38 @@ fn a_late_block_is_asked_of_a_second_peer_and_the_loser_is_cancelled() {
 }
 
 #[test]
+fn the_read_that_has_waited_longest_gets_the_second_peer_first() {
+    let mut bench = Bench::new(38);
+    for key in 1..=2 {
+        bench.seed(key);
+        bench.set_rate(key, 100_000);
+    }
+    bench.read(1, 20 * PIECE, 1_000);
+    bench.turn();
+    bench.now = Time(100_000);
+    bench.give(Input::Open {
+        reader: ReaderKey(2),
+        file: 0,
+    });
+    bench.give(Input::Read {
+        reader: ReaderKey(2),
+        read: ReadKey(2),
+        range: 0..1_000,
+        deadline: Time(25_000_000),
+    });
+    bench.say(2, Message::Choke);
+    bench.say(2, Message::Unchoke);
+    let owed = requests(&bench.turn(), &bench.swarm);
+    assert!(owed.iter().any(|(_, block)| block.piece.0 == 0), "{owed:?}");
+    bench.seed(3);
+    bench.set_rate(3, 10_000_000);
+    let asked = requests(&bench.turn(), &bench.swarm);
+    let twice = |block: &BlockRef| bench.swarm.picker.asked_of(*block)[1].is_some();
+    let first = asked.iter().find(|(_, block)| twice(block));
+    assert_eq!(first.map(|(_, block)| block.piece.0), Some(20), "{asked:?}");
+}
+
+#[test]
 fn when_all_places_are_taken_the_worst_peer_gives_its_place_to_a_new_address() {
     let mut bench = Bench::new(20);
     for key in 1..=25 {
