@@ -221,13 +221,18 @@ impl Demand {
         let mut left = ahead_max;
         let mut takers = live.len() as u64;
         for cursor in live {
+            takers -= 1;
+            // A reader that stopped long ago, or is at the end, holds nothing.
+            if cursor.target(now) == 0 {
+                cursor.window = 0;
+                continue;
+            }
             let window = cursor
                 .target(now)
-                .min((left / takers.max(1)).max(floor))
+                .min((left / (takers + 1)).max(floor))
                 .max(floor);
             cursor.window = window;
             left = left.saturating_sub(window);
-            takers -= 1;
         }
     }
 
@@ -236,7 +241,9 @@ impl Demand {
         let piece_len = u64::from(layout.piece_len());
         let ahead: u64 = self
             .live_cursors()
-            .map(|cursor| cursor.target(now).max(piece_len * 2) + piece_len)
+            .map(|cursor| cursor.target(now))
+            .filter(|target| *target > 0)
+            .map(|target| target.max(piece_len * 2) + piece_len)
             .sum();
         let mut reads: Vec<Range<u32>> = self
             .waiting

@@ -33,6 +33,8 @@ const SNUB_MIN: Duration = Duration::from_secs(1);
 const DEVIATION_WEIGHT: f64 = 0.25;
 /// Blocks that we took back lately and would still accept: some pipelines' worth, for seeks in a row.
 const WITHDRAWN_MAX: usize = 1_024;
+/// A request that was passed over is forgotten when it is overdue by so much.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(4);
 /// How long a peer is not asked for a piece that it rejected.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
 /// Hedges beyond the depth of a pipeline.
@@ -77,6 +79,8 @@ pub(crate) struct Peer {
     asked: VecDeque<Asked>,
     /// Pieces that it rejected, and until when it is not asked for them again.
     refused: Vec<(PieceIndex, Time)>,
+    /// The latest request that was answered: earlier ones that are not were passed over.
+    answered_until: Time,
     /// Mean lateness of arrivals after their expected times, seconds.
     deviation: f64,
     withdrawn: VecDeque<BlockRef>,
@@ -117,6 +121,7 @@ impl Peer {
             good_bytes: 0,
             wasted_bytes: 0,
             refused: Vec::new(),
+            answered_until: Time::ZERO,
             deviation: estimate_deviation,
             asked: VecDeque::new(),
             withdrawn: VecDeque::new(),
@@ -240,6 +245,7 @@ impl Peer {
         };
         let asked = self.asked.remove(at);
         if let Some(asked) = asked {
+            self.answered_until = self.answered_until.max(asked.at);
             // Early is no fault: only what came late says how late is still normal.
             let miss = now.seconds_since(asked.expected);
             self.deviation += DEVIATION_WEIGHT * (miss - self.deviation);
@@ -359,6 +365,15 @@ impl Peer {
     /// How long it has been connected.
     pub(crate) fn age(&self, now: Time) -> Duration {
         now - self.since
+    }
+
+    /// The blocks that it seems to have forgotten: asked before others that it has brought since, and
+    /// overdue for long. A peer drops requests beyond its queue without a word.
+    pub(crate) fn forgotten(&self, now: Time) -> impl Iterator<Item = BlockRef> {
+        let lost = move |asked: &&Asked| {
+            asked.at < self.answered_until && asked.expected + FORGOTTEN_AFTER <= now
+        };
+        self.asked.iter().filter(lost).map(|asked| asked.block)
     }
 
     /// When the peer counts as snubbed if it stays silent; never while it owes nothing.

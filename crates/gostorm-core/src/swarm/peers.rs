@@ -248,11 +248,20 @@ impl Swarm {
         }
     }
 
-    /// Takes back the requests of peers that were silent for too long.
+    /// Takes back the requests of peers that were silent for too long, and those that were forgotten.
     pub(super) fn snub_silent_peers(&mut self) {
         let now = self.now;
         for peer in self.peers.values_mut() {
             peer.forget_refusals(now);
+        }
+        let forgotten: Vec<(PeerKey, BlockRef)> = self
+            .peers
+            .values()
+            .flat_map(|peer| peer.forgotten(now).map(|block| (peer.key, block)))
+            .collect();
+        for (key, block) in forgotten {
+            self.cancel(key, block);
+            self.picker.release(block, key);
         }
         let silent: Vec<PeerKey> = self
             .peers

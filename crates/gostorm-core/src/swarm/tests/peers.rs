@@ -194,3 +194,32 @@ fn an_urgent_block_waits_for_the_fast_peer_rather_than_go_to_the_slow_one() {
         "the first piece is the fast peer's alone: {slow:?}"
     );
 }
+
+#[test]
+fn a_request_that_a_busy_peer_forgot_is_made_again() {
+    let mut bench = Bench::new(20);
+    bench.seed(1);
+    bench.read(1, 0, 1_000);
+    let mut owed = requests(&bench.turn(), &bench.swarm);
+    let (_, lost) = owed.remove(0);
+    // It brings all else, one block after the other, and so is never silent.
+    while !owed.contains(&(1, lost)) {
+        assert!(bench.now < Time(8_000_000), "long before the read fails");
+        let (peer, block) = owed.remove(0);
+        bench.now += Duration::from_millis(100);
+        bench.deliver(peer, block);
+        owed.extend(requests(&bench.turn(), &bench.swarm));
+    }
+}
+
+#[test]
+fn a_reader_that_stopped_long_ago_wants_nothing() {
+    let mut bench = Bench::new(20);
+    bench.seed(1);
+    bench.read(1, 0, 1_000);
+    bench.run_dry();
+    bench.now += Duration::from_secs(130);
+    let outputs = bench.turn();
+    let wants = |output: &Output| matches!(output, Output::Lease { want: 0, .. });
+    assert!(outputs.iter().any(wants), "{outputs:?}");
+}
