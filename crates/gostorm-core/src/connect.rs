@@ -35,8 +35,6 @@ pub enum Source {
     Hint,
     /// A tracker named it.
     Tracker,
-    /// It dialled us.
-    Incoming,
 }
 
 /// A peer worth remembering from one session to the next.

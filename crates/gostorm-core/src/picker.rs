@@ -114,10 +114,7 @@ pub(crate) enum Arrival {
     /// Nobody needs it: the piece is not active, or the block is here already.
     Unneeded,
     /// It fills its slot; others may have been asked for it.
-    Filled {
-        asked_of: [Option<PeerKey>; 2],
-        complete: bool,
-    },
+    Filled { asked_of: [Option<PeerKey>; 2] },
 }
 
 /// All pieces of one torrent.
@@ -186,11 +183,16 @@ impl Picker {
         let Some(active) = self.active.get_mut(&block.piece) else {
             return false;
         };
-        let BlockState::Asked(first) = active.blocks[block.block as usize] else {
-            return false;
-        };
-        active.set(block.block, BlockState::Hedged(first, second));
-        first != second
+        match active.blocks[block.block as usize] {
+            BlockState::Asked(first) if first != second => {
+                active.set(block.block, BlockState::Hedged(first, second));
+                true
+            }
+            BlockState::Missing
+            | BlockState::Asked(_)
+            | BlockState::Hedged(..)
+            | BlockState::Received(_) => false,
+        }
     }
 
     /// `peer` will not send the block any more: it is left to the other peer that was asked, or
@@ -230,7 +232,6 @@ impl Picker {
         active.set(block.block, BlockState::Received(peer));
         Arrival::Filled {
             asked_of: asked_of.map(|asked| asked.filter(|asked| *asked != peer)),
-            complete: active.is_complete(),
         }
     }
 
@@ -350,10 +351,10 @@ mod tests {
         assert_eq!(
             arrival,
             Arrival::Filled {
-                asked_of: [Some(PeerKey(3)), None],
-                complete: false
+                asked_of: [Some(PeerKey(3)), None]
             }
         );
+        assert!(!picker.active(PieceIndex(0)).unwrap().is_complete());
         assert_eq!(picker.receive(block(0), PeerKey(3)), Arrival::Unneeded);
         assert_eq!(picker.drawing(PieceIndex(0)), "#2......");
         picker.check_invariants();
@@ -363,14 +364,14 @@ mod tests {
     fn a_verified_piece_can_go_missing_again() {
         let mut picker = picker();
         for at in 0..8 {
-            let complete = at == 7;
             assert_eq!(
                 picker.receive(block(at), PeerKey(1)),
                 Arrival::Filled {
                     asked_of: [None, None],
-                    complete
                 }
             );
+            let active = picker.active(PieceIndex(0)).unwrap();
+            assert_eq!(active.is_complete(), at == 7);
         }
         assert_eq!(
             picker.verify(PieceIndex(0)).unwrap().senders(),

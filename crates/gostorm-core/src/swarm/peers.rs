@@ -248,8 +248,8 @@ impl Swarm {
         }
     }
 
-    /// Takes back the requests of peers that were silent for too long, and those that were forgotten.
-    pub(super) fn snub_silent_peers(&mut self) {
+    /// Takes back what busy peers seem to have forgotten, and forgets old refusals of theirs.
+    pub(super) fn take_back_forgotten(&mut self) {
         let now = self.now;
         for peer in self.peers.values_mut() {
             peer.forget_refusals(now);
@@ -263,6 +263,11 @@ impl Swarm {
             self.cancel(key, block);
             self.picker.release(block, key);
         }
+    }
+
+    /// Takes back the requests of peers that were silent for too long.
+    pub(super) fn snub_silent_peers(&mut self) {
+        let now = self.now;
         let silent: Vec<PeerKey> = self
             .peers
             .values()

@@ -35,6 +35,7 @@ impl Swarm {
             return;
         }
         self.fail_late_reads();
+        self.take_back_forgotten();
         self.snub_silent_peers();
         self.replace_worst_peer();
         self.demand_moved |= self.demand.forget_tails(self.now);
