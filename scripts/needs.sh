@@ -105,14 +105,23 @@ need_command() {
   if ! command -v "$1" >/dev/null; then apt_install "$2"; fi
 }
 
-# The Python of the test tools, with the pinned packages of tests/tools/requirements.txt, in .venv.
+# need_venv [FILE...]: the Python of the test tools, in .venv, with the pinned packages of these files
+# (tests/tools/requirements.txt when none is named).
 need_venv() {
-  local root python wanted
+  local root python file
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   python=$root/.venv/bin/python
-  wanted=$root/tests/tools/requirements.txt
-  if [ -x "$python" ] && cmp -s "$wanted" "$root/.venv/installed.txt"; then return; fi
-  say "installing: the Python packages of tests/tools/requirements.txt"
+  [ $# -gt 0 ] || set -- tests/tools/requirements.txt
+  for file in "$@"; do need_packages "$root" "$python" "$file"; done
+}
+
+# need_packages ROOT PYTHON FILE: what was installed is noted beside it.
+need_packages() {
+  local root=$1 python=$2 wanted=$1/$3 noted
+  noted=$root/.venv/installed.txt
+  [ "$3" = tests/tools/requirements.txt ] || noted=$root/.venv/installed-$(basename "$(dirname "$3")").txt
+  if [ -x "$python" ] && cmp -s "$wanted" "$noted"; then return; fi
+  say "installing: the Python packages of $3"
   if [ ! -x "$python" ]; then
     python3 -m venv "$root/.venv" >/dev/null 2>&1 || {
       apt_install python3-venv
@@ -120,6 +129,6 @@ need_venv() {
     }
   fi
   "$python" -m pip --quiet --disable-pip-version-check install -r "$wanted" >&2 ||
-    stop "could not install the packages of tests/tools/requirements.txt"
-  cp "$wanted" "$root/.venv/installed.txt"
+    stop "could not install the packages of $3"
+  cp "$wanted" "$noted"
 }

@@ -9,12 +9,11 @@ own user and system time, and libtorrent's own; a GB is 10^9 bytes. Exit code 1 
 
 import argparse
 import os
-import platform
 import sys
 
-import libtorrent
-
-from rig import MIB, Failure, Rig
+from machine import machine
+from process import MIB, Failure
+from rig import Rig
 from table import cell, median, table
 
 CPU_BAR = 0.8  # at most this part of libtorrent's CPU seconds a GB
@@ -63,18 +62,6 @@ def measure(rig, servers, pairs):
         theirs.append(cost)
         say(f"{round_number}/{pairs} libtorrent: {cost['cpu_s']:.2f} CPU s, {cost['wall_s']:.2f} s")
     return costs, theirs
-
-
-def machine():
-    model = platform.machine()
-    with open("/proc/cpuinfo", encoding="utf-8") as info:
-        for line in info:
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    cores = len(os.sched_getaffinity(0))
-    load = "/".join(f"{load:.1f}" for load in os.getloadavg())
-    return f"{model}, {cores} cores, Linux {platform.release()}, load before {load}, libtorrent {libtorrent.__version__}"
 
 
 def report(costs, theirs, size):

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: seeder, server and leecher, each ended by its own process id.
+"""What `film.py` measures with: seeder, server and leecher.
 
 Everything lies in one directory on tmpfs, so that no disk is measured; `Rig` makes it and removes it.
 Used by the scripts beside it; the seeder and the leecher are those of tests/tools.
@@ -10,69 +10,17 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+from process import MIB, TMPFS, Failure, cpu_seconds, peak_memory, run, stop
+from server import Server
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "tests" / "tools"
-TMPFS = pathlib.Path("/dev/shm")
-TICK = os.sysconf("SC_CLK_TCK")
-MIB = 1 << 20
-START_S = 30
-STOP_S = 15
 READ_S = 300
-
-
-class Failure(Exception):
-    """Something without which there is nothing to measure."""
-
-
-def run(command, limit):
-    """The standard output of a command that must succeed."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=limit, check=False)
-    if done.returncode != 0:
-        raise Failure(f"{pathlib.Path(command[0]).name} failed ({done.returncode}): {done.stderr.strip()}")
-    return done.stdout
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def cpu_seconds(pid):
-    """User and system time of a process, with all its threads."""
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return int(fields[11]) / TICK, int(fields[12]) / TICK
-
-
-def peak_memory(pid):
-    """The most bytes that a process had resident."""
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    raise Failure("the kernel does not tell the peak memory (VmHWM)")
-
-
-def stop(process):
-    """SIGTERM, and SIGKILL for what is still there after a while."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def is_mounted(path):
-    with open("/proc/self/mountinfo", encoding="utf-8") as table:
-        return any(line.split(" ")[4] == str(path) for line in table)
 
 
 class Rig:
@@ -136,31 +84,10 @@ class Rig:
     def server(self, binary):
         """A server that runs, with new directories and the film added; nothing of it is awake yet."""
         place = pathlib.Path(tempfile.mkdtemp(prefix="server-", dir=self.directory))
-        config = place / "config.json"
-        ports = {name: free_port() for name in ("torrent_port", "proxy_listen_port", "metrics_port")}
-        config.write_text(json.dumps({**ports, "gostorm_url": f"http://127.0.0.1:{free_port()}"}))
-        command = [binary, "--config", config, "--data-dir", place / "data"]
-        # Added while no server runs: the server starts asleep, and dials when the film is opened.
-        film = run([*command, "add", f"{self.magnet}&x.pe={self.peer}"], START_S).splitlines()[0]
-        with open(place / "log", "w+", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                [str(part) for part in [*command, "serve"]], stdout=subprocess.PIPE, stderr=log, text=True
-            )
-            mount = place / "data" / "mount"
-            try:
-                for line in process.stdout:
-                    if line.startswith("mount: "):
-                        mount = pathlib.Path(line.removeprefix("mount: ").strip())
-                    if line.strip() == "ready":
-                        break
-                else:
-                    log.seek(0)
-                    raise Failure(f"the server did not start: {log.read().strip()}")
-                yield process, mount / film.removeprefix(str(mount)).lstrip("/")
-            finally:
-                stop(process)
-                if is_mounted(mount):
-                    subprocess.run(["fusermount3", "-uz", str(mount)], check=False)
+        server = Server(binary, place)
+        film = server.add(f"{self.magnet}&x.pe={self.peer}")
+        with server.running() as (process, mount):
+            yield process, mount / film
         shutil.rmtree(place, ignore_errors=True)
 
     def read_film(self, binary, check=False):

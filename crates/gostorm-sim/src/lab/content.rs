@@ -3,6 +3,7 @@
 //! Peers fill blocks from it, tests compare what they read with it.
 
 use bytes::Bytes;
+use gostorm_wire::bencode::put_bytes;
 use gostorm_wire::metainfo::encode_single_file;
 use gostorm_wire::{Info, InfoHash, Metainfo, MetainfoError, Sha1};
 
@@ -83,6 +84,18 @@ impl Content {
     #[must_use]
     pub fn info(&self) -> Bytes {
         self.info.clone()
+    }
+
+    /// The `.torrent` file, with this announce URL.
+    #[must_use]
+    pub fn torrent(&self, announce: &str) -> Vec<u8> {
+        let mut out = b"d".to_vec();
+        put_bytes(&mut out, b"announce");
+        put_bytes(&mut out, announce.as_bytes());
+        put_bytes(&mut out, b"info");
+        out.extend_from_slice(&self.info);
+        out.push(b'e');
+        out
     }
 
     /// The torrent's name.
@@ -184,6 +197,14 @@ mod tests {
             Some(&sha1(&content.bytes(98_304, 100_000 - 98_304)))
         );
         assert_eq!(Info::info_hash_of(&content.info()), content.info_hash());
+    }
+
+    #[test]
+    fn the_torrent_file_names_the_tracker_and_the_film() {
+        let content = Content::new(5, 100_000, 32 << 10).unwrap();
+        let torrent = Metainfo::parse(&content.torrent("http://127.0.0.1:1/announce")).unwrap();
+        assert_eq!(torrent.info_hash, content.info_hash());
+        assert!(format!("{torrent:?}").contains("http://127.0.0.1:1/announce"));
     }
 
     #[test]

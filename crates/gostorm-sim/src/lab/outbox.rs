@@ -172,16 +172,10 @@ impl Outbox {
             self.out[from] ^= 0xff;
         }
         self.sent += u64::from(span.len);
-        self.finished = self
-            .remote
-            .script
-            .close_after
-            .is_some_and(|after| self.sent >= after);
-        self.remote.board.count(|counters| {
-            counters.blocks += 1;
-            counters.bytes += u64::from(span.len);
-            counters.corrupted += u64::from(corrupt);
-        });
+        let close_after = self.remote.script.close_after;
+        self.finished =
+            self.remote.is_dead() || close_after.is_some_and(|after| self.sent >= after);
+        self.remote.sent(span, corrupt);
     }
 }
 

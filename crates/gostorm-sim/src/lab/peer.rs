@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::content::Content;
 use super::counters::{Counters, TooLate};
+use super::ledger::Ledger;
 use super::remote::Remote;
 use super::script::Script;
 use super::session;
@@ -36,7 +37,7 @@ impl LabPeer {
     /// # Errors
     /// When the socket cannot be had.
     pub fn start(content: &Arc<Content>, script: Script) -> io::Result<Self> {
-        Self::start_at(SocketAddr::new(next_ip(), 0), content, script)
+        Self::start_at(Self::fresh_addr(), content, script)
     }
 
     /// As [`LabPeer::start`], on this address; port 0: any.
@@ -44,6 +45,19 @@ impl LabPeer {
     /// # Errors
     /// When the socket cannot be had.
     pub fn start_at(addr: SocketAddr, content: &Arc<Content>, script: Script) -> io::Result<Self> {
+        Self::start_counted(addr, content, script, None)
+    }
+
+    /// As [`LabPeer::start_at`]; what it sends is noted in the ledger, if there is one.
+    ///
+    /// # Errors
+    /// When the socket cannot be had.
+    pub fn start_counted(
+        addr: SocketAddr,
+        content: &Arc<Content>,
+        script: Script,
+        ledger: Option<Arc<Ledger>>,
+    ) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
@@ -51,7 +65,7 @@ impl LabPeer {
         let addr = listener.local_addr()?;
         let mut id = *b"-LB0001-000000000000";
         id[12..].copy_from_slice(&mix(u64::from(addr.port()) ^ ip_number(addr)).to_be_bytes());
-        let remote = Arc::new(Remote::new(Arc::clone(content), script, PeerId(id)));
+        let remote = Arc::new(Remote::new(Arc::clone(content), script, PeerId(id), ledger));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&remote)));
         Ok(Self {
@@ -59,6 +73,12 @@ impl LabPeer {
             remote,
             tasks: Mutex::new(tasks),
         })
+    }
+
+    /// An address that no other peer of this process has, with any port.
+    #[must_use]
+    pub fn fresh_addr() -> SocketAddr {
+        SocketAddr::new(next_ip(), 0)
     }
 
     /// Where it listens.

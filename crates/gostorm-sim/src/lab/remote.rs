@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::bucket::Bucket;
 use super::content::Content;
 use super::counters::Board;
+use super::ledger::Ledger;
 use super::script::Script;
 
 /// A peer as its connections see it.
@@ -21,6 +22,7 @@ pub(super) struct Remote {
     pub(super) have: Vec<bool>,
     pub(super) peer_id: PeerId,
     pub(super) board: Board,
+    ledger: Option<Arc<Ledger>>,
     uplink: Mutex<Uplink>,
     /// The parts of the info dict that it was given.
     learned: Mutex<Vec<Option<Bytes>>>,
@@ -51,7 +53,12 @@ pub(super) enum Leave {
 }
 
 impl Remote {
-    pub(super) fn new(content: Arc<Content>, script: Script, peer_id: PeerId) -> Self {
+    pub(super) fn new(
+        content: Arc<Content>,
+        script: Script,
+        peer_id: PeerId,
+        ledger: Option<Arc<Ledger>>,
+    ) -> Self {
         let have = script.have.draw(content.pieces());
         let uplink = Uplink {
             bucket: Bucket::new(script.rate, script.burst, Instant::now()),
@@ -66,6 +73,7 @@ impl Remote {
             have,
             peer_id,
             board: Board::new(),
+            ledger,
             uplink: Mutex::new(uplink),
             learned: Mutex::default(),
         }
@@ -135,6 +143,24 @@ impl Remote {
         Leave::Now {
             corrupt: is_kth(self.script.corrupt_every, uplink.blocks),
         }
+    }
+
+    /// A block has been put on its way.
+    pub(super) fn sent(&self, span: BlockSpan, corrupt: bool) {
+        self.board.count(|counters| {
+            counters.blocks += 1;
+            counters.bytes += u64::from(span.len);
+            counters.corrupted += u64::from(corrupt);
+        });
+        if let Some(ledger) = &self.ledger {
+            ledger.sent(span, corrupt);
+        }
+    }
+
+    /// True when the script has ended this peer's life.
+    pub(super) fn is_dead(&self) -> bool {
+        let after = self.script.die_after;
+        after.is_some_and(|after| self.uplink().sent >= after)
     }
 
     /// Keeps a part of the info dict that the other side gave.

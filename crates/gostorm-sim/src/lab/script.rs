@@ -1,4 +1,4 @@
-//! How a scripted peer behaves, and the groups of the benchmark's home swarm.
+//! How a scripted peer behaves.
 
 use std::time::Duration;
 
@@ -93,6 +93,8 @@ pub struct Script {
     pub stall_after: Option<u64>,
     /// Closes each connection after so many bytes on it.
     pub close_after: Option<u64>,
+    /// Closes all connections once it has sent so many bytes in all, and answers nobody after.
+    pub die_after: Option<u64>,
     /// Spoils every k-th block, the k-th first; 1: all.
     pub corrupt_every: Option<u64>,
     /// Refuses every k-th request; 1: all. Needs `fast`.
@@ -114,6 +116,7 @@ impl Default for Script {
             have: Have::All,
             stall_after: None,
             close_after: None,
+            die_after: None,
             corrupt_every: None,
             reject_every: None,
             metadata: Metadata::Serve,
@@ -136,39 +139,9 @@ impl Script {
     }
 }
 
-/// The home swarm of the benchmark: 40 peers, 300 Mbit/s on paper, half of it of doubtful use.
-#[must_use]
-pub fn home() -> Vec<Script> {
-    let mut peers = Vec::new();
-    let mut group = |count: u64, script: &dyn Fn(u64) -> Script| {
-        peers.extend((0..count).map(script));
-    };
-    group(6, &|_| Script::line(40, 20_000_000, 50));
-    group(12, &|_| Script::line(90, 6_000_000, 200));
-    group(10, &|seed| Script {
-        have: Have::Percent { percent: 60, seed },
-        ..Script::line(180, 1_500_000, 800)
-    });
-    group(4, &|_| Script::line(120, 4_000_000, 8_000));
-    group(4, &|_| Script {
-        stall_after: Some(3_000_000),
-        ..Script::line(100, 8_000_000, 50)
-    });
-    group(4, &|_| Script {
-        close_after: Some(6_000_000),
-        ..Script::line(60, 10_000_000, 50)
-    });
-    peers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_home_swarm_has_forty_peers() {
-        assert_eq!(home().len(), 40);
-    }
 
     #[test]
     fn what_a_peer_has_is_as_much_as_its_script_says() {

@@ -47,6 +47,9 @@ impl Drop for Open<'_> {
 
 /// Runs a connection to its end. `dialed`: we are the one that connected, and speak first.
 pub(super) async fn run(remote: Arc<Remote>, stream: TcpStream, dialed: bool) -> io::Result<()> {
+    if remote.is_dead() {
+        return Ok(());
+    }
     stream.set_nodelay(true)?;
     let start = Instant::now();
     let mut session = Session {

@@ -225,6 +225,55 @@ async fn a_peer_closes_stalls_and_spoils_when_its_script_says_so() {
 }
 
 #[tokio::test]
+async fn a_peer_that_died_answers_nobody() {
+    let content = film();
+    let script = Script {
+        die_after: Some(2 * u64::from(BLOCK_LEN)),
+        ..Script::default()
+    };
+    let peer = LabPeer::start(&content, script).unwrap();
+    let mut client = Client::unchoked(&peer, &content).await;
+    for block in 0..4 {
+        client.say(Message::Request(span(0, block))).await;
+    }
+    for _ in 0..2 {
+        assert!(matches!(client.hear().await, Sound::Block(..)));
+    }
+    assert_eq!(client.hear().await, Sound::Closed);
+    let mut stream = TcpStream::connect(peer.addr()).await.unwrap();
+    let mut nothing = [0; 1];
+    assert_eq!(stream.read(&mut nothing).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn a_ledger_tells_what_several_peers_sent_twice_or_wrong() {
+    let content = film();
+    let ledger = Arc::new(Ledger::default());
+    let start = |corrupt_every| {
+        let script = Script {
+            corrupt_every,
+            ..Script::default()
+        };
+        let ledger = Some(Arc::clone(&ledger));
+        LabPeer::start_counted(LabPeer::fresh_addr(), &content, script, ledger).unwrap()
+    };
+    let (honest, spoiling) = (start(None), start(Some(1)));
+    for (peer, blocks) in [(&spoiling, 1), (&honest, 2), (&honest, 1)] {
+        let mut client = Client::unchoked(peer, &content).await;
+        for block in 0..blocks {
+            client.say(Message::Request(span(0, block))).await;
+            assert!(matches!(client.hear().await, Sound::Block(..)));
+        }
+    }
+    let block = u64::from(BLOCK_LEN);
+    let expected = Totals {
+        bytes: 4 * block,
+        distinct: 2 * block,
+    };
+    assert_eq!(ledger.totals(), expected);
+}
+
+#[tokio::test]
 async fn choking_voids_what_was_asked() {
     let content = film();
     let script = Script {
