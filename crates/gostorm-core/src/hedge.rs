@@ -61,10 +61,10 @@ impl Hedge {
         urgent: &[PieceIndex],
         downloaded: u64,
     ) -> Vec<Assignment> {
-        let mut room: Vec<(&Peer, u32)> = peers
+        let mut seconds: Vec<Second<'_>> = peers
             .iter()
             .filter(|peer| peer.hedge_room() > 0 && peer.serves_any())
-            .map(|peer| (*peer, 0))
+            .map(|peer| Second::new(peer))
             .collect();
         let cap = downloaded / WASTE_DIVISOR + WASTE_START;
         let afford = cap.saturating_sub(self.wasted) / u64::from(BLOCK_LEN);
@@ -92,7 +92,7 @@ impl Hedge {
                     block,
                 };
                 let late = expected(now, peers, *owner, block);
-                if let Some(peer) = faster(late, &mut room, *owner, *piece) {
+                if let Some(peer) = faster(late, &mut seconds, *owner, *piece) {
                     chosen.push(Assignment { peer, block });
                     self.count += 1;
                 }
@@ -108,25 +108,49 @@ fn expected(now: Time, peers: &[&Peer], owner: PeerKey, block: BlockRef) -> f64 
     owner.map_or(f64::MAX, |peer| peer.expects(now, block))
 }
 
+/// A peer that may be asked as well.
+struct Second<'a> {
+    peer: &'a Peer,
+    /// Seconds from now until one more block would be here.
+    arrival: f64,
+    per_block: f64,
+    room: u32,
+}
+
+impl<'a> Second<'a> {
+    fn new(peer: &'a Peer) -> Self {
+        let per_block = peer.block_seconds();
+        let queue = f64::from(peer.outstanding()) * per_block;
+        Self {
+            peer,
+            arrival: queue.max(peer.estimate.rtt().as_secs_f64()) + per_block,
+            per_block,
+            room: peer.hedge_room(),
+        }
+    }
+
+    /// True when it is worth its bytes beside an answer that is expected so `late`.
+    fn is_worth(&self, late: f64) -> bool {
+        self.arrival + GAIN_MIN.as_secs_f64() < late && self.arrival * GAIN_RATIO < late
+    }
+}
+
 /// The peer that would bring a block of `piece` soonest, if that is worth it.
 fn faster(
     late: f64,
-    room: &mut [(&Peer, u32)],
+    seconds: &mut [Second<'_>],
     owner: PeerKey,
     piece: PieceIndex,
 ) -> Option<PeerKey> {
-    let arrival = |peer: &Peer, more: u32| {
-        let queue = f64::from(peer.outstanding() + more) * peer.block_seconds();
-        queue.max(peer.estimate.rtt().as_secs_f64()) + peer.block_seconds()
-    };
-    let able = room.iter_mut().filter(|(peer, more)| {
-        peer.key != owner && peer.serves(piece) && peer.hedge_room() > *more
+    let able = seconds.iter_mut().filter(|second| {
+        // The cheap questions first: this is asked for every block of every urgent piece.
+        second.room > 0
+            && second.is_worth(late)
+            && second.peer.key != owner
+            && second.peer.serves(piece)
     });
-    let (peer, more) = able.min_by(|(a, x), (b, y)| arrival(a, *x).total_cmp(&arrival(b, *y)))?;
-    let soon = arrival(peer, *more);
-    let worth = soon + GAIN_MIN.as_secs_f64() < late && soon * GAIN_RATIO < late;
-    worth.then(|| {
-        *more += 1;
-        peer.key
-    })
+    let second = able.min_by(|a, b| a.arrival.total_cmp(&b.arrival))?;
+    second.room -= 1;
+    second.arrival += second.per_block;
+    Some(second.peer.key)
 }

@@ -33,7 +33,8 @@ const PROBE_AHEAD: Duration = Duration::from_secs(5);
 struct Lane<'a> {
     peer: &'a Peer,
     room: u32,
-    free_at: f64,
+    /// When one more block would be here.
+    arrival: f64,
     rtt: f64,
     per_block: f64,
 }
@@ -41,11 +42,13 @@ struct Lane<'a> {
 impl<'a> Lane<'a> {
     fn new(peer: &'a Peer) -> Self {
         let per_block = peer.block_seconds();
+        let rtt = peer.estimate.rtt().as_secs_f64();
+        let free_at = f64::from(peer.outstanding()) * per_block;
         Self {
             peer,
             room: peer.room(),
-            free_at: f64::from(peer.outstanding()) * per_block,
-            rtt: peer.estimate.rtt().as_secs_f64(),
+            arrival: free_at.max(rtt) + per_block,
+            rtt,
             per_block,
         }
     }
@@ -54,9 +57,9 @@ impl<'a> Lane<'a> {
         may(self.peer, piece, only)
     }
 
-    /// Seconds from now until one more block would be here.
-    fn arrival(&self) -> f64 {
-        self.free_at.max(self.rtt) + self.per_block
+    /// One more block is laid on it.
+    fn take(&mut self) {
+        self.arrival = self.arrival.max(self.rtt) + self.per_block;
     }
 }
 
@@ -76,8 +79,8 @@ pub(crate) struct Assignment {
 pub(crate) trait Room {
     /// Makes `piece` active if it can be: charges its bytes, evicting what nobody wants.
     fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool;
-    /// The one peer that may fill the piece, of those that serve it; `None` when any may.
-    fn only(&mut self, picker: &mut Picker, piece: PieceIndex, lanes: &[&Peer]) -> Option<PeerKey>;
+    /// The one peer that may fill the piece, of those of `peers` that serve it; `None` when any may.
+    fn only(&mut self, picker: &mut Picker, piece: PieceIndex, peers: &[&Peer]) -> Option<PeerKey>;
 }
 
 /// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now.
@@ -94,19 +97,14 @@ pub(crate) fn assign(
         let Some(next) = wanted.next_missing(picker.verified()) else {
             break;
         };
-        let servers: Vec<&Peer> = peers
-            .iter()
-            .copied()
-            .filter(|peer| peer.serves(next.piece))
-            .collect();
-        if servers.is_empty() {
+        if !peers.iter().any(|peer| peer.serves(next.piece)) {
             continue;
         }
         if !picker.holds(next.piece) && (passed > 0 || !room.start(picker, next.piece)) {
             passed += 1;
             continue;
         }
-        let only = room.only(picker, next.piece, &servers);
+        let only = room.only(picker, next.piece, peers);
         let not_urgent = only.is_none() && next.due > now + PROBE_AHEAD;
         if not_urgent || !table.has_lane(next.piece, only) {
             table.probe(picker, next.piece, only);
@@ -183,6 +181,11 @@ impl<'a> Table<'a> {
 
     /// Lays the missing blocks of a piece on the lanes, each where it arrives first.
     fn lay(&mut self, picker: &mut Picker, piece: PieceIndex, only: Option<PeerKey>) {
+        let mut usable: Vec<&mut Lane<'a>> = self
+            .lanes
+            .iter_mut()
+            .filter(|lane| lane.may(piece, only))
+            .collect();
         let mut from = 0;
         while self.free > 0 && self.laid < LAID_MAX {
             let Some(block) = picker
@@ -192,17 +195,19 @@ impl<'a> Table<'a> {
                 return;
             };
             from = block + 1;
-            let usable = self.lanes.iter_mut().filter(|lane| lane.may(piece, only));
-            let Some(lane) = usable.min_by(|a, b| a.arrival().total_cmp(&b.arrival())) else {
+            let soonest = usable.iter_mut();
+            let Some(lane) = soonest.min_by(|a, b| a.arrival.total_cmp(&b.arrival)) else {
                 return;
             };
-            lane.free_at = lane.arrival();
+            lane.take();
             self.laid += 1;
             if lane.room > 0 {
                 lane.room -= 1;
                 self.free -= 1;
                 let peer = lane.peer.key;
-                self.give(picker, peer, BlockRef { piece, block });
+                let block = BlockRef { piece, block };
+                picker.ask(block, peer);
+                self.given.push(Assignment { peer, block });
             }
         }
     }

@@ -35,6 +35,13 @@ pub enum Share {
         /// Which ones.
         salt: u64,
     },
+    /// One piece of so many.
+    Every {
+        /// Of how many.
+        of: u32,
+        /// Which one of them.
+        at: u32,
+    },
     /// No piece.
     None,
 }
@@ -46,6 +53,7 @@ impl Share {
         match self {
             Self::All => true,
             Self::None => false,
+            Self::Every { of, at } => piece.0 % of == at,
             Self::Part { percent, salt } => mix(salt ^ mix(piece.0 as u64)) % 100 < percent,
         }
     }

@@ -5,6 +5,7 @@
 //! served. A broken rule panics; the caller prints [`replay_command`].
 
 mod draw;
+pub mod family;
 
 use std::time::Duration;
 
@@ -126,19 +127,8 @@ fn heal(world: &mut World, plan: &Plan) {
 }
 
 fn stalls(plan: &Plan, report: &Report) -> Vec<(Duration, Duration)> {
-    let films = plan.world.players.iter().zip(&report.players);
-    films
-        .filter_map(|(player, report)| {
-            let PlayerKind::Film(film) = &player.kind else {
-                return None;
-            };
-            let len = plan.world.torrents[player.torrent].files[player.file];
-            let window = plan.world.budget / plan.world.players.len().max(1) as u64;
-            let starts = player.starts;
-            let fluid = oracle::stall(film, len, window, |at| {
-                oracle::capacity(&plan.world, player.torrent, at + starts)
-            });
-            Some((fluid, report.stall))
-        })
+    let fates = oracle::fates(&plan.world).into_iter().zip(&report.players);
+    fates
+        .filter_map(|(fate, player)| Some((fate?.stall, player.stall)))
         .collect()
 }

@@ -57,15 +57,15 @@ impl Room for Memory<'_> {
         true
     }
 
-    fn only(
-        &mut self,
-        picker: &mut Picker,
-        piece: PieceIndex,
-        servers: &[&Peer],
-    ) -> Option<PeerKey> {
+    fn only(&mut self, picker: &mut Picker, piece: PieceIndex, peers: &[&Peer]) -> Option<PeerKey> {
         if !self.verify.is_suspect(piece) {
             return None;
         }
+        let servers: Vec<&Peer> = peers
+            .iter()
+            .copied()
+            .filter(|peer| peer.serves(piece))
+            .collect();
         let blocks = self.layout.blocks_in(piece);
         let seconds = |peer: &Peer| f64::from(peer.outstanding() + blocks) * peer.block_seconds();
         let trust = |peer: &Peer| {

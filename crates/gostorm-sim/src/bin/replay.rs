@@ -1,21 +1,29 @@
-//! Runs one seed of the simulator again: `replay --seed 17 [--trace]`, or many: `--from 0 --count 500`.
+//! Runs seeds of the simulator again.
 //!
-//! With `--trace` every input and output is printed with its virtual time.
+//! `replay --seed 17 [--trace]` runs one, `--from 0 --count 500` many; `--family home` means a family of
+//! scenarios, without it the random worlds. `--trace` prints every input and output with its virtual
+//! time, `--table` one row for each family (`--family all`) instead of a line for each seed.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use gostorm_sim::scenario::family::Family;
+use gostorm_sim::scenario::family::judge::judge;
+use gostorm_sim::scenario::family::table::Row;
 use gostorm_sim::scenario::{Outcome, Plan, replay_command, run};
-use gostorm_sim::world::World;
+use gostorm_sim::world::{Text, World};
 
-const USAGE: &str = "usage: replay --seed N [--trace] | replay --from N --count N";
+const USAGE: &str =
+    "usage: replay [--family NAME|all] (--seed N | --from N --count N) [--trace] [--table]";
 
 #[derive(Default)]
 struct Options {
     from: u64,
     count: u64,
     trace: bool,
+    table: bool,
+    families: Vec<Family>,
 }
 
 fn options() -> Option<Options> {
@@ -31,15 +39,33 @@ fn options() -> Option<Options> {
                 options.from = words.next()?.parse().ok()?;
                 named = true;
             }
-            "--count" => options.count = words.next()?.parse().ok()?,
+            "--count" => {
+                options.count = words.next()?.parse().ok()?;
+                named = true;
+            }
             "--trace" => options.trace = true,
+            "--table" => options.table = true,
+            "--family" => match words.next()?.as_str() {
+                "all" => options.families = Family::ALL.to_vec(),
+                name => options.families.push(Family::named(name)?),
+            },
             _ => return None,
         }
     }
     named.then_some(options)
 }
 
-fn one(seed: u64, trace: bool, out: &mut impl Write) -> std::io::Result<bool> {
+fn print_trace(text: Option<Text>, out: &mut impl Write) -> std::io::Result<()> {
+    if let Some(text) = text {
+        for line in text.borrow().iter() {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A seed of the random worlds; true when it keeps the rules.
+fn random(seed: u64, trace: bool, out: &mut impl Write) -> std::io::Result<bool> {
     let plan = Plan::from_seed(seed);
     if trace {
         writeln!(out, "{plan:#?}")?;
@@ -52,11 +78,7 @@ fn one(seed: u64, trace: bool, out: &mut impl Write) -> std::io::Result<bool> {
         }
     };
     let result = catch_unwind(AssertUnwindSafe(|| run(&plan, &mut watch)));
-    if let Some(text) = text {
-        for line in text.borrow().iter() {
-            writeln!(out, "{line}")?;
-        }
-    }
+    print_trace(text, out)?;
     match result {
         Ok(Outcome { report, stalls }) => {
             writeln!(out, "seed {seed}: {report:#?}")?;
@@ -72,16 +94,77 @@ fn one(seed: u64, trace: bool, out: &mut impl Write) -> std::io::Result<bool> {
     }
 }
 
+/// A seed of a family; true when it keeps the properties.
+fn one_of(
+    family: Family,
+    seed: u64,
+    options: &Options,
+    row: &mut Row,
+    out: &mut impl Write,
+) -> std::io::Result<bool> {
+    let plan = family.plan(seed);
+    if options.trace {
+        writeln!(out, "{plan:#?}")?;
+    }
+    let mut text = None;
+    let mut watch = |world: &mut World| {
+        if options.trace {
+            text = Some(world.keep_text());
+        }
+    };
+    let result = judge(&plan, &mut watch);
+    print_trace(text, out)?;
+    let broken = match result {
+        Ok(verdict) => {
+            row.add(&verdict);
+            if options.count == 1 {
+                writeln!(out, "{:#?}", verdict.report)?;
+                writeln!(out, "{:#?}", verdict.films)?;
+            }
+            verdict.broken
+        }
+        Err(rule) => {
+            row.add_unsafe();
+            vec![rule]
+        }
+    };
+    let name = family.name();
+    for what in &broken {
+        writeln!(out, "{name} {seed}: {what}")?;
+    }
+    if broken.is_empty() && !options.table && options.count > 1 {
+        writeln!(out, "{name} {seed}: good")?;
+    }
+    Ok(broken.is_empty())
+}
+
 fn main() -> std::io::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let Some(options) = options() else {
         writeln!(out, "{USAGE}")?;
         return Ok(ExitCode::from(2));
     };
+    let seeds = options.from..options.from + options.count;
     let mut broken = 0;
-    for seed in options.from..options.from + options.count {
-        let kept = one(seed, options.trace, &mut out)?;
-        broken += u32::from(!kept);
+    let mut rows = Vec::new();
+    for family in &options.families {
+        let mut row = Row::new(*family);
+        for seed in seeds.clone() {
+            let kept = one_of(*family, seed, &options, &mut row, &mut out)?;
+            broken += u32::from(!kept);
+        }
+        rows.push(row);
+    }
+    if options.families.is_empty() {
+        for seed in seeds {
+            broken += u32::from(!random(seed, options.trace, &mut out)?);
+        }
+    }
+    if options.table {
+        writeln!(out, "{}", Row::HEAD)?;
+        for row in rows {
+            writeln!(out, "{row}")?;
+        }
     }
     if broken == 0 {
         return Ok(ExitCode::SUCCESS);

@@ -36,13 +36,8 @@ fn a_film_plays_without_a_stall_where_the_fluid_oracle_sees_none() {
     let peers = (1..=8).map(|at| seed(10 * at, 400 * at)).collect();
     let torrent = TorrentSpec::film(4 << 20, 4_096 * MIB, peers);
     let world = WorldSpec::new(torrent, vec![film(2_500, 60, vec![])]);
-    let PlayerKind::Film(film) = &world.players[0].kind else {
-        panic!("a film");
-    };
-    let fluid = oracle::stall(film, 4_096 * MIB, 64 * MIB, |at| {
-        oracle::capacity(&world, 0, at)
-    });
-    assert_eq!(fluid, Duration::ZERO);
+    let fate = oracle::fates(&world)[0].unwrap_or_default();
+    assert!(fate.start.is_some() && fate.stall.is_zero(), "{fate:?}");
     let report = run(world, 70);
     assert_all_served(&report);
     assert_eq!(report.players[0].stall, Duration::ZERO);

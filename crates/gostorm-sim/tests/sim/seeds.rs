@@ -7,13 +7,15 @@ use gostorm_sim::scenario::{replay_command, vopr};
 /// Seeds that run with every test; `GOSTORM_SEEDS` runs more.
 const SEEDS: u64 = 200;
 
+/// How many seeds are tried.
+pub(crate) fn seeds() -> u64 {
+    let wanted = std::env::var("GOSTORM_SEEDS").ok();
+    wanted.and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
+}
+
 #[test]
 fn two_hundred_seeds_hold_the_properties() {
-    let seeds = std::env::var("GOSTORM_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok())
-        .unwrap_or(SEEDS);
-    let broken: Vec<String> = (0..seeds)
+    let broken: Vec<String> = (0..seeds())
         .filter(|seed| catch_unwind(AssertUnwindSafe(|| vopr(*seed))).is_err())
         .map(replay_command)
         .collect();

@@ -1,0 +1,114 @@
+//! One step of the liquid in one torrent: from the usable lines into the wanted pieces.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::source::Source;
+use super::viewer::Viewer;
+use crate::world::TorrentSpec;
+
+/// The pieces of a torrent that are being filled or full.
+pub(super) struct Pool {
+    piece_len: u64,
+    total: u64,
+    places: usize,
+    filled: BTreeMap<u32, u64>,
+}
+
+impl Pool {
+    pub(super) fn new(torrent: &TorrentSpec) -> Self {
+        Self {
+            piece_len: u64::from(torrent.piece_len),
+            total: torrent.files.iter().sum(),
+            places: torrent.connections_max,
+            filled: BTreeMap::new(),
+        }
+    }
+
+    fn size(&self, piece: u32) -> u64 {
+        let start = u64::from(piece) * self.piece_len;
+        self.total.saturating_sub(start).min(self.piece_len)
+    }
+
+    fn pieces(&self, bytes: &Range<u64>) -> Range<u32> {
+        let at = |byte: u64| u32::try_from(byte / self.piece_len).unwrap_or(u32::MAX);
+        at(bytes.start)..at(bytes.end.saturating_sub(1)) + u32::from(!bytes.is_empty())
+    }
+
+    fn missing(&self, piece: u32) -> u64 {
+        self.size(piece) - self.filled.get(&piece).copied().unwrap_or(0)
+    }
+
+    /// The first byte at or after `from` that cannot be shown yet.
+    pub(super) fn shown_until(&self, from: u64) -> u64 {
+        let mut piece = u32::try_from(from / self.piece_len).unwrap_or(u32::MAX);
+        let mut at = from;
+        while at < self.total && self.missing(piece) == 0 {
+            piece += 1;
+            at = u64::from(piece) * self.piece_len;
+        }
+        at.min(self.total)
+    }
+
+    /// Lets the liquid of one step flow, `line` bytes of it at most; returns how much there was.
+    pub(super) fn flow(
+        &mut self,
+        now: u64,
+        viewers: &[&Viewer],
+        sources: &mut [Source],
+        line: u64,
+    ) -> u64 {
+        self.forget(viewers);
+        let mut usable: Vec<(usize, u64)> = sources
+            .iter()
+            .enumerate()
+            .map(|(at, source)| (at, source.brings(now)))
+            .filter(|(_, bytes)| *bytes > 0)
+            .take(self.places)
+            .collect();
+        usable.sort_by_key(|(at, _)| sources[*at].breadth());
+        let mut left = line.min(usable.iter().map(|(_, bytes)| bytes).sum());
+        let all = left;
+        for piece in self.wanted(now, viewers) {
+            let mut missing = self.missing(piece);
+            for (at, bytes) in &mut usable {
+                let part = missing.min(*bytes).min(left);
+                if part > 0 && sources[*at].has(piece) {
+                    *self.filled.entry(piece).or_default() += part;
+                    sources[*at].brought(now, part);
+                    missing -= part;
+                    *bytes -= part;
+                    left -= part;
+                }
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        all - left
+    }
+
+    /// What no window holds any more has to be brought again.
+    fn forget(&mut self, viewers: &[&Viewer]) {
+        let kept: Vec<Range<u32>> = viewers
+            .iter()
+            .map(|viewer| self.pieces(&viewer.keeps()))
+            .collect();
+        self.filled
+            .retain(|piece, _| kept.iter().any(|kept| kept.contains(piece)));
+    }
+
+    /// The missing pieces of all windows, the most urgent first.
+    fn wanted(&self, now: u64, viewers: &[&Viewer]) -> Vec<u32> {
+        let mut wanted: Vec<(u64, u32)> = Vec::new();
+        for viewer in viewers.iter().filter(|viewer| viewer.is_on(now)) {
+            for piece in self.pieces(&viewer.window()) {
+                if self.missing(piece) > 0 {
+                    wanted.push((viewer.due(u64::from(piece) * self.piece_len), piece));
+                }
+            }
+        }
+        wanted.sort_unstable();
+        wanted.into_iter().map(|(_, piece)| piece).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! Families of scenarios: each is a named shape, and a seed draws one of it.
+//!
+//! Rates, round trips, start times and faults lie around the named figures, so that two hundred seeds
+//! of a family are two hundred evenings of the same household. [`Family::plan`] draws the world,
+//! [`judge::judge`] runs it and says which property it breaks. The tests, `bin/replay` and the table
+//! of docs/SCHEDULING.md go through these two.
+
+mod draw;
+pub mod judge;
+mod swarms;
+pub mod table;
+
+use std::time::Duration;
+
+use self::draw::Draw;
+use crate::world::WorldSpec;
+
+/// A named shape of scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Forty peers of six sorts, a film of 41 Mbit/s, one seek.
+    Home,
+}
+
+/// What a seed of a family means.
+#[derive(Clone, Debug)]
+pub struct FamilyPlan {
+    /// The family.
+    pub family: Family,
+    /// The seed.
+    pub seed: u64,
+    /// The world.
+    pub world: WorldSpec,
+    /// The run ends then, if the players are not done before.
+    pub limit: Duration,
+    /// The most that may be wasted of what came, per mille.
+    pub waste_max: u64,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Home];
+
+    /// Its name in commands and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+        }
+    }
+
+    /// The family of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.name() == name)
+    }
+
+    /// Draws a world of the family.
+    #[must_use]
+    pub fn plan(self, seed: u64) -> FamilyPlan {
+        let mut draw = Draw::new(seed, self.name());
+        let world = match self {
+            Self::Home => swarms::home(&mut draw),
+        };
+        let ends = world
+            .players
+            .iter()
+            .map(|player| player.starts + Duration::from_secs(90))
+            .max();
+        FamilyPlan {
+            family: self,
+            seed,
+            world,
+            limit: ends.unwrap_or_default(),
+            waste_max: self.waste_max(),
+        }
+    }
+
+    const fn waste_max(self) -> u64 {
+        match self {
+            Self::Home => 30,
+        }
+    }
+
+    /// The one command that runs a seed again, with every input and output.
+    #[must_use]
+    pub fn replay_command(self, seed: u64) -> String {
+        let name = self.name();
+        format!("cargo run -p gostorm-sim --bin replay -- --family {name} --seed {seed} --trace")
+    }
+}
