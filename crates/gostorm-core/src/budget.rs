@@ -9,8 +9,43 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::class::ReaderClass;
+
+/// The part of the budget that probes and scans have beside a playback, as a divisor.
+const OTHERS_DIVISOR: u64 = 4;
+
+/// Pieces without which a torrent can read nothing that crosses from one to the next.
+const FLOOR_PIECES: u64 = 2;
+
 /// A torrent's name in the arbiter, chosen by the caller.
 pub type Tenant = u64;
+
+/// Bytes that the readers of a torrent could use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Want {
+    /// Those that play.
+    pub playback: u64,
+    /// Those that probe and scan.
+    pub others: u64,
+    /// A playback has not got the next seconds of its film.
+    pub hungry: bool,
+}
+
+impl Want {
+    /// The part of one class.
+    pub(crate) const fn of(&mut self, class: ReaderClass) -> &mut u64 {
+        match class {
+            ReaderClass::Playback => &mut self.playback,
+            ReaderClass::Probe | ReaderClass::Scan => &mut self.others,
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.playback.saturating_add(self.others)
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
@@ -18,7 +53,7 @@ struct Account {
     floor: u64,
     /// When it began to want something, as a number that grows.
     since: u64,
-    want: u64,
+    want: Want,
     held: u64,
     lease: u64,
     /// The largest lease that the torrent may still act upon.
@@ -80,17 +115,18 @@ impl Arbiter {
         self.accounts.values().map(|account| account.held).sum()
     }
 
-    /// A torrent wakes that can read nothing with less than `floor` bytes: two of its pieces, so that
-    /// a read may cross from one to the next.
-    pub fn join(&mut self, tenant: Tenant, floor: u64) {
+    /// A torrent wakes whose pieces are `piece_len` long: with less than two of them it can read nothing
+    /// that crosses from one to the next.
+    pub fn join(&mut self, tenant: Tenant, piece_len: u32) {
+        let floor = FLOOR_PIECES * u64::from(piece_len);
         self.accounts.entry(tenant).or_default().floor = floor;
     }
 
     /// A torrent says what it could use and what it holds; returns every lease that changed.
-    pub fn update(&mut self, tenant: Tenant, want: u64, held: u64) -> Vec<Granted> {
+    pub fn update(&mut self, tenant: Tenant, want: Want, held: u64) -> Vec<Granted> {
         self.clock += 1;
         let account = self.accounts.entry(tenant).or_default();
-        if account.want == 0 {
+        if account.want.total() == 0 {
             account.since = self.clock;
         }
         account.want = want;
@@ -115,45 +151,87 @@ impl Arbiter {
         self.share_out()
     }
 
-    /// What each tenant wants, and what of it is its floor: those who have wanted longest get theirs
-    /// first. An even share that is too small for everybody would let nobody read.
-    fn floors(&self, left: &mut u64) -> Vec<(Tenant, u64, u64)> {
-        let mut order: Vec<(u64, Tenant)> = self
+    /// What each tenant is to have, without what stays warm: first the playbacks, then the others out of
+    /// their own part.
+    fn targets(&self) -> Vec<(Tenant, u64)> {
+        let mut order: Vec<(u64, Tenant, Account)> = self
             .accounts
             .iter()
-            .map(|(tenant, account)| (account.since, *tenant))
+            .map(|(tenant, account)| (account.since, *tenant, *account))
             .collect();
-        order.sort_unstable();
-        let account = |(_, tenant): (u64, Tenant)| Some((tenant, self.accounts.get(&tenant)?));
-        let floors = order.into_iter().filter_map(account);
-        floors
-            .map(|(tenant, account)| {
-                let base = account.want.min(account.floor).min(*left);
-                *left -= base;
-                (tenant, account.want, base)
+        order.sort_unstable_by_key(|(since, tenant, _)| (*since, *tenant));
+        let mut left = self.total;
+        let playbacks: Vec<Claim> = order
+            .iter()
+            .map(|(_, tenant, account)| Claim {
+                tenant: *tenant,
+                want: account.want.playback,
+                floor: account.floor,
             })
-            .collect()
+            .collect();
+        // Beside a playback the others have their own part: it is taken off before, and at most that.
+        let others_want = order
+            .iter()
+            .map(|(_, _, account)| account.want.others)
+            .sum();
+        let mut others_left = self.others_max(&order).min(others_want);
+        let mut playbacks_left = left - others_left;
+        let first = divide(&playbacks, &mut playbacks_left);
+        left = playbacks_left + others_left;
+        let others: Vec<Claim> = order
+            .iter()
+            .zip(&first)
+            .map(|((_, tenant, account), (_, got))| Claim {
+                tenant: *tenant,
+                want: account.want.others,
+                floor: account.floor.saturating_sub(*got),
+            })
+            .collect();
+        let before = others_left;
+        let second = divide(&others, &mut others_left);
+        left -= before - others_left;
+        let both = first.into_iter().zip(second);
+        let mut targets: Vec<(Tenant, u64)> = both
+            .map(|((tenant, first), (_, second))| (tenant, first + second))
+            .collect();
+        targets.sort_unstable();
+        self.keep_warm(&mut targets, left);
+        targets
     }
 
-    fn share_out(&mut self) -> Vec<Granted> {
-        let mut left = self.total;
-        let mut order: Vec<(Tenant, u64, u64)> = self.floors(&mut left);
-        order.sort_unstable_by_key(|(tenant, want, base)| (*want - *base, *tenant));
-        let mut takers = order.len() as u64;
-        let mut targets = Vec::with_capacity(order.len());
-        for (tenant, want, base) in order {
-            let share = (want - base).min(left / takers.max(1));
-            left -= share;
-            takers -= 1;
-            targets.push((tenant, base + share));
-        }
-        targets.sort_unstable();
-        for (tenant, target) in &mut targets {
+    /// Bytes that probes and scans may have together: a quarter, and less beside a hungry playback, but
+    /// always enough for the one that came first. All when nobody plays.
+    fn others_max(&self, by_age: &[(u64, Tenant, Account)]) -> u64 {
+        let wanting = |part: fn(&Want) -> u64| {
+            let mut wanting = by_age.iter().filter(move |(_, _, one)| part(&one.want) > 0);
+            wanting.next().map(|(_, _, account)| account.floor)
+        };
+        let Some(playback_floor) = wanting(|want| want.playback) else {
+            return self.total;
+        };
+        let first = wanting(|want| want.others).unwrap_or(0);
+        let hungry = by_age.iter().any(|(_, _, account)| account.want.hungry);
+        let part = if hungry {
+            0
+        } else {
+            self.total / OTHERS_DIVISOR
+        };
+        part.max(first)
+            .min(self.total.saturating_sub(playback_floor))
+    }
+
+    /// What is left stays with those that hold it.
+    fn keep_warm(&self, targets: &mut [(Tenant, u64)], mut left: u64) {
+        for (tenant, target) in targets {
             let held = self.accounts.get(tenant).map_or(0, |account| account.held);
             let kept = held.saturating_sub(*target).min(left);
             *target += kept;
             left -= kept;
         }
+    }
+
+    fn share_out(&mut self) -> Vec<Granted> {
+        let targets = self.targets();
         self.grant(&targets)
     }
 
@@ -202,144 +280,37 @@ impl Arbiter {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_second_reader_gets_bytes_only_when_the_first_gave_them_back() {
-        let mut arbiter = Arbiter::new(100);
-        assert_eq!(
-            arbiter.update(1, 300, 0),
-            vec![Granted {
-                tenant: 1,
-                bytes: 100
-            }]
-        );
-        arbiter.update(1, 300, 100);
-        let changed = arbiter.update(2, 300, 0);
-        assert_eq!(
-            changed,
-            vec![Granted {
-                tenant: 1,
-                bytes: 50
-            }],
-            "the first must shrink, the second waits"
-        );
-        assert_eq!(
-            arbiter.update(1, 300, 70),
-            vec![Granted {
-                tenant: 2,
-                bytes: 30
-            }]
-        );
-        assert_eq!(
-            arbiter.update(1, 300, 50),
-            vec![Granted {
-                tenant: 2,
-                bytes: 50
-            }]
-        );
-        assert_eq!(
-            arbiter.leave(1),
-            vec![Granted {
-                tenant: 2,
-                bytes: 100
-            }]
-        );
-    }
-
-    #[test]
-    fn bytes_that_a_torrent_may_still_reserve_are_not_given_to_another() {
-        let mut arbiter = Arbiter::new(100);
-        arbiter.update(1, 300, 0);
-        assert_eq!(arbiter.confirm(1, 100), vec![]);
-        let lowered = vec![Granted {
-            tenant: 1,
-            bytes: 50,
-        }];
-        assert_eq!(arbiter.update(2, 300, 0), lowered);
-        assert_eq!(
-            arbiter.update(1, 300, 100),
-            vec![],
-            "it has not yet seen its new lease"
-        );
-        arbiter.check_invariants();
-        arbiter.confirm(1, 50);
-        assert_eq!(
-            arbiter.update(1, 300, 50),
-            vec![Granted {
-                tenant: 2,
-                bytes: 50
-            }]
-        );
-    }
-
-    #[test]
-    fn an_even_share_too_small_to_read_with_goes_to_those_who_came_first() {
-        let mut arbiter = Arbiter::new(64);
-        for tenant in 1..=5 {
-            arbiter.join(tenant, 32);
-        }
-        let lease = |granted: &[Granted], tenant| {
-            let of = granted
-                .iter()
-                .rev()
-                .find(|granted| granted.tenant == tenant);
-            of.map_or(0, |granted| granted.bytes)
-        };
-        let granted: Vec<Granted> = (1..=5)
-            .flat_map(|tenant| arbiter.update(tenant, 100, 0))
-            .collect();
-        assert_eq!(
-            (lease(&granted, 1), lease(&granted, 2), lease(&granted, 3)),
-            (32, 32, 0)
-        );
-        let granted = arbiter.update(1, 0, 0);
-        assert_eq!(
-            lease(&granted, 3),
-            32,
-            "and to the next when one has read enough"
-        );
-    }
-
-    #[test]
-    fn what_nobody_wants_stays_with_its_holder() {
-        let mut arbiter = Arbiter::new(100);
-        arbiter.update(1, 80, 0);
-        arbiter.update(1, 0, 80);
-        assert_eq!(
-            arbiter.update(2, 20, 0),
-            vec![Granted {
-                tenant: 2,
-                bytes: 20
-            }]
-        );
-        let changed = arbiter.update(2, 60, 20);
-        assert_eq!(
-            changed,
-            vec![Granted {
-                tenant: 1,
-                bytes: 40
-            }]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn leases_and_holdings_never_exceed_the_budget(steps in prop::collection::vec((0u64..5, 0u64..200, any::<bool>()), 1..200)) {
-            let mut arbiter = Arbiter::new(256);
-            let mut leases = [0u64; 5];
-            let mut held = [0u64; 5];
-            for (tenant, want, fill) in steps {
-                let at = usize::try_from(tenant).unwrap_or(0);
-                held[at] = if fill { leases[at] } else { held[at].min(leases[at]) };
-                for granted in arbiter.update(tenant, want, held[at]) {
-                    leases[usize::try_from(granted.tenant).unwrap_or(0)] = granted.bytes;
-                }
-                arbiter.check_invariants();
-            }
-        }
-    }
+/// What a tenant claims of a part of the budget.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    tenant: Tenant,
+    want: u64,
+    /// Bytes below which it can read nothing.
+    floor: u64,
 }
+
+/// Divides `left` bytes among claims that are in order of age: first the floors, for an even share that is
+/// too small for everybody would let nobody read; then evenly from the small wants up. In the order given.
+fn divide(claims: &[Claim], left: &mut u64) -> Vec<(Tenant, u64)> {
+    let mut shares: Vec<(Tenant, u64)> = claims
+        .iter()
+        .map(|claim| {
+            let base = claim.want.min(claim.floor).min(*left);
+            *left -= base;
+            (claim.tenant, base)
+        })
+        .collect();
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by_key(|at| (claims[*at].want - shares[*at].1, claims[*at].tenant));
+    let mut takers = claims.len() as u64;
+    for at in order {
+        let share = (claims[at].want - shares[at].1).min(*left / takers.max(1));
+        *left -= share;
+        takers -= 1;
+        shares[at].1 += share;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests;

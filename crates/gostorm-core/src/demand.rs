@@ -9,6 +9,8 @@
 //! turn, which means that their windows are empty until somebody reads there again.
 
 mod cursor;
+mod reader;
+mod tail;
 mod waiting;
 mod wanted;
 
@@ -18,56 +20,39 @@ use std::time::Duration;
 use gostorm_wire::PieceIndex;
 
 pub(crate) use self::cursor::Cursor;
+use self::reader::Reader;
+use self::tail::{Tails, is_tail};
 use self::waiting::LEFT_BEHIND;
 pub(crate) use self::waiting::Waiting;
 pub(crate) use self::wanted::WantedPieces;
+use crate::bits::Bits;
+use crate::budget::Want;
+use crate::class::ReaderClass;
 use crate::event::{ReadKey, ReaderKey};
 use crate::layout::{FileSpan, Layout};
 use crate::time::Time;
 
 /// Streams that are told apart in one reader; the stalest goes when a further one starts.
 const CURSORS_MAX: usize = 4;
-/// The file tail: a jump into it looks for the index (Cues of Matroska, `moov` of MP4).
-const TAIL_LEN: u64 = 16 << 20;
-/// What of it is asked for at the first open: the Cues of a long film.
-const TAIL_FIRST: u64 = 1 << 20;
-/// When it is needed after the first read: behind the first piece, before the window.
-const TAIL_DUE: Duration = Duration::from_millis(300);
-/// How long it is kept for a reader that has not come for it.
-const TAIL_KEPT: Duration = Duration::from_secs(30);
+/// The part of what may lie ahead that probes and scans have beside a playback, as a divisor.
+const OTHERS_DIVISOR: u64 = 4;
+/// A playback that has less than this ahead of it, in seconds of its rate, goes before all others.
+const HUNGRY_SECONDS: f64 = 5.0;
 /// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a
 /// few synchronous ones.
 const WAITING_MAX: usize = 4_096;
-
-#[derive(Clone, Debug)]
-struct Reader {
-    key: ReaderKey,
-    file: FileSpan,
-    cursors: Vec<Cursor>,
-    /// Bytes read sequentially by any cursor: tells a player from a probe.
-    consumed: u64,
-}
-
-/// The tail of a file that was opened at its start: its index is asked for soon.
-#[derive(Clone, Debug)]
-struct Tail {
-    reader: ReaderKey,
-    range: Range<u64>,
-    since: Time,
-}
-
-/// True when `offset` lies in the file tail of a file that is large enough to have one.
-const fn is_tail(file: &Range<u64>, offset: u64) -> bool {
-    file.end - file.start >= 4 * TAIL_LEN && offset + TAIL_LEN >= file.end
-}
 
 /// All readers of one torrent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Demand {
     readers: Vec<Reader>,
     waiting: Vec<Waiting>,
-    tails: Vec<Tail>,
+    tails: Tails,
     next_cursor: u64,
+    /// A reader plays; as of the last time that windows were shared out.
+    playing: bool,
+    /// A reader was more than a probe, at any time.
+    played: bool,
 }
 
 impl Demand {
@@ -76,18 +61,13 @@ impl Demand {
             self.readers.iter().all(|open| open.key != reader),
             "a reader is opened once"
         );
-        self.readers.push(Reader {
-            key: reader,
-            file,
-            cursors: Vec::new(),
-            consumed: 0,
-        });
+        self.readers.push(Reader::new(reader, file));
     }
 
     /// Closes a reader and hands back the reads that still waited for it.
     pub(crate) fn close(&mut self, reader: ReaderKey) -> Vec<ReadKey> {
         self.readers.retain(|open| open.key != reader);
-        self.tails.retain(|tail| tail.reader != reader);
+        self.tails.close(reader);
         let gone = self
             .waiting
             .extract_if(.., |waiting| waiting.reader == reader);
@@ -121,8 +101,9 @@ impl Demand {
             .filter(|cursor| cursor.continues(range));
         if let Some(cursor) = nearest.min_by_key(|cursor| cursor.pos().abs_diff(range.start)) {
             let id = cursor.id;
-            reader.consumed += cursor.advance(now, range);
-            reader.park_idle(now);
+            let gained = cursor.advance(now, range);
+            reader.advanced(now, gained);
+            self.played |= reader.class != ReaderClass::Probe;
             return Some(id);
         }
         let id = self.next_cursor;
@@ -158,14 +139,8 @@ impl Demand {
             .cursors
             .push(Cursor::new(id, now, range, &file, reader.consumed, rate));
         if range.start == file.start && is_tail(&file, file.end - 1) {
-            let tail = file.end - TAIL_FIRST..file.end;
             let reader = reader.key;
-            self.tails.retain(|tail| tail.reader != reader);
-            self.tails.push(Tail {
-                reader,
-                range: tail,
-                since: now,
-            });
+            self.tails.open(now, reader, file);
         }
         Some(id)
     }
@@ -207,86 +182,121 @@ impl Demand {
             .filter(|cursor| !cursor.parked)
     }
 
-    /// Divides the bytes that may lie ahead among the live cursors: equal shares, and what one does
-    /// not need goes to the others. At least two pieces each, so that a reader crosses piece ends.
+    /// True while a reader plays: the others are due later then, and have a part of the memory only.
+    fn is_playing(&self, now: Time) -> bool {
+        self.readers.iter().any(|reader| reader.is_playing(now))
+    }
+
+    pub(crate) const fn was_played(&self) -> bool {
+        self.played
+    }
+
+    /// What kind of reader it is; a probe when it is not open.
+    pub(crate) fn class_of(&self, reader: ReaderKey) -> ReaderClass {
+        let open = self.readers.iter().find(|open| open.key == reader);
+        open.map(|reader| reader.class).unwrap_or_default()
+    }
+
+    /// The readers of one class.
+    pub(crate) fn count_of(&self, class: ReaderClass) -> usize {
+        let of_class = |reader: &&Reader| reader.class == class;
+        self.readers.iter().filter(of_class).count()
+    }
+
+    /// Divides the bytes that may lie ahead among the live cursors: first those of playbacks, then the
+    /// others, who have a quarter at most beside a playback. Within a class the shares are equal, and what
+    /// one does not need goes to the next. At least two pieces each, so that a reader crosses piece ends.
     pub(crate) fn share_windows(&mut self, now: Time, ahead_max: u64, piece_len: u32) {
+        self.tails.adapt(now, &self.readers, ahead_max);
+        self.playing = self.is_playing(now);
+        let ahead_max = ahead_max.saturating_sub(self.tails.whole_bytes());
         let floor = u64::from(piece_len) * 2;
-        let mut live: Vec<&mut Cursor> = self
-            .readers
-            .iter_mut()
-            .flat_map(|reader| &mut reader.cursors)
-            .filter(|cursor| !cursor.parked)
-            .collect();
-        live.sort_by_key(|cursor| cursor.target(now));
-        let mut left = ahead_max;
-        let mut takers = live.len() as u64;
-        for cursor in live {
-            takers -= 1;
-            // A reader that stopped long ago, or is at the end, holds nothing.
-            if cursor.target(now) == 0 {
-                cursor.window = 0;
-                continue;
+        let (mut playbacks, mut others) = (Vec::new(), Vec::new());
+        for reader in &mut self.readers {
+            let plays = reader.class == ReaderClass::Playback;
+            let lag = if self.playing {
+                reader.class.lag()
+            } else {
+                Duration::ZERO
+            };
+            for cursor in reader.cursors.iter_mut().filter(|cursor| !cursor.parked) {
+                cursor.lag = lag;
+                let class = if plays { &mut playbacks } else { &mut others };
+                class.push(cursor);
             }
-            let window = cursor
-                .target(now)
-                .min((left / (takers + 1)).max(floor))
-                .max(floor);
-            cursor.window = window;
-            left = left.saturating_sub(window);
         }
+        let others_want: u64 = others.iter().map(|cursor| cursor.target(now)).sum();
+        let others_max = if self.playing {
+            others_want.min(ahead_max / OTHERS_DIVISOR)
+        } else {
+            ahead_max
+        };
+        share(
+            now,
+            playbacks,
+            ahead_max - others_max.min(others_want),
+            floor,
+        );
+        share(now, others, others_max, floor);
     }
 
-    /// Bytes that the live cursors would like to have ahead of them, and those of the reads that wait.
-    pub(crate) fn bytes_wanted(&self, now: Time, layout: &Layout) -> u64 {
+    /// Bytes that the readers would like to have: ahead of the live cursors, of the reads that wait, and
+    /// of the tails.
+    pub(crate) fn bytes_wanted(&self, now: Time, layout: &Layout) -> Want {
         let piece_len = u64::from(layout.piece_len());
-        let ahead: u64 = self
-            .live_cursors()
-            .map(|cursor| cursor.target(now))
-            .filter(|target| *target > 0)
-            .map(|target| target.max(piece_len * 2) + piece_len)
-            .sum();
-        let mut reads: Vec<Range<u32>> = self
-            .waiting
-            .iter()
-            .map(|waiting| layout.pieces_of(&waiting.range))
-            .collect();
-        reads.sort_unstable_by_key(|pieces| pieces.start);
-        let (mut count, mut end) = (0, 0);
-        for pieces in reads {
-            count += u64::from(pieces.end.saturating_sub(pieces.start.max(end)));
-            end = end.max(pieces.end);
+        let mut want = Want::default();
+        for reader in &self.readers {
+            let targets = reader.live().map(|cursor| cursor.target(now));
+            let ahead: u64 = targets
+                .filter(|target| *target > 0)
+                .map(|target| target.max(piece_len * 2) + piece_len)
+                .sum();
+            *want.of(reader.class) += ahead;
         }
-        let tails = self.fresh_tails(now).count() as u64;
-        ahead + (count + tails) * piece_len
-    }
-
-    /// Forgets the tails that nobody came for in time. True when there were some: what is asked of
-    /// them is to be taken back before their memory is given to others.
-    pub(crate) fn forget_tails(&mut self, now: Time) -> bool {
-        let before = self.tails.len();
-        self.tails.retain(|tail| tail.since + TAIL_KEPT > now);
-        self.tails.len() < before
-    }
-
-    /// The tails of files that were opened a moment ago, each with the time by which it is needed:
-    /// after the first piece, before the window.
-    fn fresh_tails(&self, now: Time) -> impl Iterator<Item = (&Range<u64>, Time)> {
-        let fresh = move |tail: &&Tail| tail.since + TAIL_KEPT > now;
-        self.tails
-            .iter()
-            .filter(fresh)
-            // Never before a read that waits.
-            .map(move |tail| (&tail.range, (tail.since + TAIL_DUE).max(now)))
-    }
-
-    /// The bytes of the reads that wait, in the order in which they are due, and since when.
-    pub(crate) fn reads_by_due(&self) -> Vec<(Time, Range<u64>)> {
-        let mut reads: Vec<(Time, Range<u64>)> = self
+        let mut reads: Vec<(ReaderClass, Range<u32>)> = self
             .waiting
             .iter()
-            .map(|waiting| (self.due(waiting), waiting.range.clone()))
+            .map(|waiting| (waiting.class, layout.pieces_of(&waiting.range)))
             .collect();
-        reads.sort_by_key(|(due, range)| (*due, range.start));
+        reads.sort_unstable_by_key(|(class, pieces)| (*class, pieces.start));
+        let mut last = (ReaderClass::Playback, 0);
+        for (class, pieces) in reads {
+            if class != last.0 {
+                last = (class, 0);
+            }
+            let count = pieces.end.saturating_sub(pieces.start.max(last.1));
+            *want.of(class) += u64::from(count) * piece_len;
+            last.1 = last.1.max(pieces.end);
+        }
+        for (reader, range) in self.tails.kept(now) {
+            let pieces = layout.pieces_of(&range).len() as u64;
+            *want.of(self.class_of(reader)) += pieces * piece_len;
+        }
+        want
+    }
+
+    /// True when a playback has not got the next seconds of its film.
+    pub(crate) fn is_hungry(&self, now: Time, layout: &Layout, verified: &Bits) -> bool {
+        let lacks = |cursor: &Cursor| {
+            let mut soon = layout.pieces_of(&cursor.next_seconds(HUNGRY_SECONDS));
+            soon.any(|piece| !verified.contains(PieceIndex(piece)))
+        };
+        let playing = self.readers.iter().filter(|reader| reader.is_playing(now));
+        playing
+            .filter_map(|reader| reader.live().max_by_key(|cursor| cursor.last_read))
+            .any(lacks)
+    }
+
+    /// Forgets the tails that nobody came for in time. True when there were some.
+    pub(crate) fn forget_tails(&mut self, now: Time) -> bool {
+        self.tails.forget(now)
+    }
+
+    /// The reads that wait, in the order in which they are due.
+    pub(crate) fn reads_by_due(&self) -> Vec<(Time, &Waiting)> {
+        let reads = self.waiting.iter();
+        let mut reads: Vec<(Time, &Waiting)> = reads.map(|read| (self.due(read), read)).collect();
+        reads.sort_by_key(|(due, read)| (*due, read.range.start));
         reads
     }
 
@@ -304,20 +314,37 @@ impl Demand {
             .unwrap_or(u64::MAX)
     }
 
-    /// When a read is due: at once, or a while later when its reader has moved elsewhere since.
+    /// True when a reader that plays wants `piece`.
+    pub(crate) fn plays(&self, layout: &Layout, piece: PieceIndex) -> bool {
+        let wants = |range: &Range<u64>| layout.pieces_of(range).contains(&piece.0);
+        let plays = |class: ReaderClass| class == ReaderClass::Playback;
+        let reads = self.waiting.iter().filter(|read| plays(read.class));
+        let readers = self.readers.iter().filter(|reader| plays(reader.class));
+        let windows = readers.flat_map(Reader::live).map(Cursor::window_range);
+        reads
+            .map(|read| read.range.clone())
+            .chain(windows)
+            .any(|range| wants(&range))
+    }
+
+    /// When a read is due: at once, or a while later when its reader has moved elsewhere since, or when
+    /// it does not play and another does.
     fn due(&self, waiting: &Waiting) -> Time {
+        let mut due = waiting.since;
         if self.is_left_behind(waiting) {
-            waiting.since + LEFT_BEHIND
-        } else {
-            waiting.since
+            due += LEFT_BEHIND;
         }
+        if self.playing {
+            due += waiting.class.lag();
+        }
+        due
     }
 
     /// Byte ranges that must not be evicted: the live windows and the reads that wait.
     pub(crate) fn protected(&self, now: Time) -> Vec<Range<u64>> {
         let windows = self.live_cursors().map(Cursor::window_range);
         windows
-            .chain(self.fresh_tails(now).map(|(range, _)| range.clone()))
+            .chain(self.tails.kept(now).map(|(_, range)| range))
             .chain(self.waiting.iter().map(|waiting| waiting.range.clone()))
             .filter(|range| !range.is_empty())
             .collect()
@@ -330,7 +357,7 @@ impl Demand {
         let reads = self.current_reads(now).map(|read| read.range.clone());
         let mut pieces: Vec<Range<u32>> = windows
             .chain(reads)
-            .chain(self.fresh_tails(now).map(|(range, _)| range.clone()))
+            .chain(self.tails.kept(now).map(|(_, range)| range))
             .map(|range| layout.pieces_of(&range))
             .collect();
         pieces.dedup();
@@ -364,21 +391,27 @@ impl Demand {
             now,
             layout,
             self.current_reads(now)
-                .map(|waiting| (&waiting.range, self.due(waiting)))
-                .chain(self.fresh_tails(now)),
+                .map(|waiting| (waiting.range.clone(), self.due(waiting)))
+                .chain(self.tails.wanted(now)),
             self.live_cursors(),
         )
     }
 }
 
-impl Reader {
-    /// A stream that has been silent while another one of the same reader went on has ended.
-    fn park_idle(&mut self, now: Time) {
-        for cursor in &mut self.cursors {
-            if cursor.is_idle(now) {
-                cursor.parked = true;
-            }
-        }
+/// Equal shares of `left` bytes, the smallest wants first; at least `floor` each.
+fn share(now: Time, mut cursors: Vec<&mut Cursor>, mut left: u64, floor: u64) {
+    cursors.sort_by_key(|cursor| cursor.target(now));
+    let mut takers = cursors.len() as u64;
+    for cursor in cursors {
+        // A reader that stopped long ago, or is at the end, holds nothing.
+        let target = cursor.target(now);
+        cursor.window = if target == 0 {
+            0
+        } else {
+            target.min((left / takers).max(floor)).max(floor)
+        };
+        takers -= 1;
+        left = left.saturating_sub(cursor.window);
     }
 }
 

@@ -10,6 +10,7 @@ use std::ops::Range;
 use gostorm_wire::{BlockSpan, Message, PieceIndex};
 
 use crate::announce::{AnnounceOutcome, AnnouncePlan};
+use crate::budget::Want;
 use crate::connect::{KnownPeer, Source};
 use crate::layout::BlockRef;
 use crate::time::Time;
@@ -194,8 +195,8 @@ pub enum Output {
     },
     /// Tell the arbiter.
     Lease {
-        /// Bytes that the readers could use now.
-        want: u64,
+        /// What the readers could use now.
+        want: Want,
         /// Bytes held after all outputs so far.
         held: u64,
     },

@@ -17,6 +17,7 @@
 mod announce;
 mod bits;
 pub mod budget;
+mod class;
 mod config;
 mod connect;
 mod demand;
@@ -37,6 +38,7 @@ mod verify;
 
 pub use announce::{AnnounceOutcome, AnnouncePlan};
 pub use bits::Bits;
+pub use class::ReaderClass;
 pub use config::Config;
 pub use connect::{KnownPeer, Source};
 pub use event::{DisconnectReason, FailReason, Input, Output, PeerKey, ReadKey, ReaderKey};

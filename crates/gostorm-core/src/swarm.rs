@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use crate::announce::Announce;
+use crate::budget::Want;
 use crate::config::Config;
 use crate::connect::Connect;
 use crate::demand::Demand;
@@ -50,7 +51,7 @@ pub struct Swarm {
     /// Windows or readers changed since the last turn: requests may be unwanted now.
     demand_moved: bool,
     /// What the arbiter was told last: want and held.
-    told: (u64, u64),
+    told: (Want, u64),
     last_share: Time,
     last_drop: Time,
     /// When a bad peer may be replaced.
@@ -81,7 +82,7 @@ impl Swarm {
             hedge: Hedge::default(),
             outputs: VecDeque::new(),
             demand_moved: false,
-            told: (0, 0),
+            told: (Want::default(), 0),
             last_share: Time::ZERO,
             last_drop: Time::ZERO,
             replace_at: Time::ZERO,

@@ -18,6 +18,8 @@ pub struct Config {
     pub read_deadline: Duration,
     /// From the last close to sleep.
     pub sleep_after: Duration,
+    /// The same for a torrent that was only probed since it woke; not more than `sleep_after` counts.
+    pub sleep_after_probe: Duration,
     /// Threads that hash pieces.
     pub hash_threads: usize,
 }
@@ -31,6 +33,7 @@ impl Default for Config {
             wakes_max: 25,
             read_deadline: Duration::from_secs(25),
             sleep_after: Duration::from_secs(60),
+            sleep_after_probe: Duration::from_secs(5),
             hash_threads: 2,
         }
     }

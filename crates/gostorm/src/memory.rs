@@ -2,7 +2,7 @@
 //!
 //! Drivers call it from their own tasks; the lock is a leaf and held for a few hundred instructions.
 
-use gostorm_core::budget::{Arbiter, Granted};
+use gostorm_core::budget::{Arbiter, Granted, Want};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::watch;
@@ -14,9 +14,6 @@ use crate::pool::Pool;
 const IN_FLIGHT_BYTES: u64 = 16 << 20;
 /// Pieces that a reader needs at least: the one it reads, the next, and one that is given back.
 const FLOOR_PIECES: u64 = 3;
-
-/// Pieces without which a torrent can read nothing that crosses from one piece to the next.
-const TENANT_PIECES: u64 = 2;
 
 /// The budget and who shares it.
 #[derive(Debug)]
@@ -60,9 +57,7 @@ impl Memory {
         let floor = FLOOR_PIECES * u64::from(piece_len);
         let mut ledger = self.ledger.lock();
         ledger.mailboxes.insert(tenant, mailbox);
-        ledger
-            .arbiter
-            .join(tenant, TENANT_PIECES * u64::from(piece_len));
+        ledger.arbiter.join(tenant, piece_len);
         if ledger.arbiter.total() < floor {
             tracing::warn!(
                 budget_bytes = ledger.arbiter.total(),
@@ -76,7 +71,7 @@ impl Memory {
     }
 
     /// A torrent says what it could use and what it holds.
-    pub(crate) fn update(&self, tenant: u64, want: u64, held: u64) {
+    pub(crate) fn update(&self, tenant: u64, want: Want, held: u64) {
         let mut ledger = self.ledger.lock();
         let granted = ledger.arbiter.update(tenant, want, held);
         ledger.deliver(&granted);
@@ -120,6 +115,13 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
+    fn plays(bytes: u64) -> Want {
+        Want {
+            playback: bytes,
+            ..Want::default()
+        }
+    }
+
     #[test]
     fn a_budget_below_three_pieces_is_raised_and_its_pool_with_it() {
         let memory = Memory::new(MIB);
@@ -135,11 +137,11 @@ mod tests {
         let memory = Memory::new(8 * MIB);
         let mut first = memory.join(1, 64 << 10);
         let mut second = memory.join(2, 64 << 10);
-        memory.update(1, 8 * MIB, 0);
+        memory.update(1, plays(8 * MIB), 0);
         assert_eq!(*first.borrow_and_update(), 8 * MIB);
         memory.confirm(1, 8 * MIB);
-        memory.update(1, 8 * MIB, 8 * MIB);
-        memory.update(2, 8 * MIB, 0);
+        memory.update(1, plays(8 * MIB), 8 * MIB);
+        memory.update(2, plays(8 * MIB), 0);
         assert_eq!(*second.borrow_and_update(), 0, "the first still holds all");
         memory.leave(1);
         assert_eq!(*second.borrow_and_update(), 8 * MIB);
@@ -151,7 +153,7 @@ mod tests {
     fn a_torrent_that_never_joined_may_leave() {
         let memory = Memory::new(MIB);
         memory.leave(7);
-        memory.update(7, 1, 0);
+        memory.update(7, plays(1), 0);
         memory.leave(7);
         assert_eq!(memory.usage(), (0, MIB));
     }

@@ -20,13 +20,15 @@ const WINDOW_START: u64 = 8 << 20;
 /// First window of a read somewhere: most of them are probes.
 const WINDOW_PROBE: u64 = 512 << 10;
 /// A reader that read so much in sequence is a player: its seeks get a full window at once.
-const PLAYER_BYTES: u64 = 2 << 20;
+pub(super) const PLAYER_BYTES: u64 = 2 << 20;
 /// The window grows to this many times what was read in sequence.
 const WINDOW_GROWTH: u64 = 8;
 /// Silence after which a stream has ended, when another one of the same reader goes on.
 const IDLE: Duration = Duration::from_secs(3);
-/// Silence after which a lone stream gives its window back: a player pauses longer than it buffers.
-const IDLE_ALONE: Duration = Duration::from_secs(120);
+/// Silence after which a lone stream of a probe gives its window back.
+const IDLE_PROBE: Duration = Duration::from_secs(10);
+/// The same of a player: it pauses longer than it buffers.
+pub(super) const IDLE_ALONE: Duration = Duration::from_secs(120);
 
 /// A stream of one reader.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Cursor {
     pos: u64,
     file_end: u64,
     first_window: u64,
+    /// Its reader was a player before.
+    of_player: bool,
     /// Bytes read in sequence.
     consumed: u64,
     rate: f64,
@@ -46,6 +50,8 @@ pub(crate) struct Cursor {
     pub(crate) parked: bool,
     /// Bytes ahead that it may have now; set by `Demand::share_windows`.
     pub(crate) window: u64,
+    /// How much later it is due than a playback beside it; set there too.
+    pub(super) lag: Duration,
 }
 
 impl Cursor {
@@ -57,8 +63,8 @@ impl Cursor {
         reader_consumed: u64,
         rate: Option<f64>,
     ) -> Self {
-        let starts_or_seeks = range.start == file.start || reader_consumed >= PLAYER_BYTES;
-        let first_window = if starts_or_seeks {
+        let of_player = reader_consumed >= PLAYER_BYTES;
+        let first_window = if of_player || range.start == file.start {
             WINDOW_START
         } else {
             WINDOW_PROBE
@@ -68,6 +74,7 @@ impl Cursor {
             pos: range.end,
             file_end: file.end,
             first_window,
+            of_player,
             consumed: 0,
             rate: rate.unwrap_or(PRIOR_RATE),
             sample_start: now,
@@ -75,6 +82,7 @@ impl Cursor {
             last_read: now,
             parked: false,
             window: first_window,
+            lag: Duration::ZERO,
         }
     }
 
@@ -129,15 +137,15 @@ impl Cursor {
 
     /// Bytes that it would like to have ahead.
     pub(crate) fn target(&self, now: Time) -> u64 {
-        if now - self.last_read > IDLE_ALONE {
+        let idle = if self.of_player || self.consumed >= PLAYER_BYTES {
+            IDLE_ALONE
+        } else {
+            IDLE_PROBE
+        };
+        if now - self.last_read > idle {
             return 0;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a float cast saturates, and a rate is not negative"
-        )]
-        let by_rate = (self.rate * WINDOW_SECONDS) as u64;
+        let by_rate = self.bytes_in(WINDOW_SECONDS);
         let grown = self.consumed.saturating_mul(WINDOW_GROWTH).min(by_rate);
         grown.max(self.first_window).min(self.file_end - self.pos)
     }
@@ -147,6 +155,21 @@ impl Cursor {
         self.pos..self.pos.saturating_add(self.window).min(self.file_end)
     }
 
+    /// What it reads in so many seconds at its rate, window or not.
+    pub(super) fn next_seconds(&self, seconds: f64) -> Range<u64> {
+        let end = self.pos.saturating_add(self.bytes_in(seconds));
+        self.pos..end.min(self.file_end)
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float cast saturates, and a rate is not negative"
+    )]
+    fn bytes_in(&self, seconds: f64) -> u64 {
+        (self.rate * seconds) as u64
+    }
+
     /// When the byte at `offset` is needed.
     pub(crate) fn due(&self, now: Time, offset: u64) -> Time {
         #[expect(
@@ -154,6 +177,6 @@ impl Cursor {
             reason = "a window is far below 2^52 bytes"
         )]
         let ahead = offset.saturating_sub(self.pos) as f64;
-        now.plus_seconds(ahead / self.rate.max(PRIOR_RATE / 8.0))
+        now.plus_seconds(ahead / self.rate.max(PRIOR_RATE / 8.0)) + self.lag
     }
 }

@@ -149,6 +149,7 @@ fn a_waiting_read_comes_before_every_window_and_one_left_behind_gives_way() {
         assert!(demand.wait(Waiting {
             read: ReadKey(read),
             reader: READER,
+            class: ReaderClass::Probe,
             cursor,
             range,
             since: Time::ZERO,
@@ -177,17 +178,21 @@ fn the_want_counts_the_reads_that_wait_at_the_end_of_a_file() {
     for at in [9, 8, 7, 6] {
         let range = at * PIECE..(at + 1) * PIECE;
         let cursor = demand.touch(Time::ZERO, READER, &range).unwrap();
-        without = demand.bytes_wanted(Time::ZERO, &layout).max(without);
+        without = demand
+            .bytes_wanted(Time::ZERO, &layout)
+            .total()
+            .max(without);
         demand.wait(Waiting {
             read: ReadKey(at),
             reader: READER,
+            class: ReaderClass::Probe,
             cursor,
             range,
             since: Time::ZERO,
             deadline: Time(25_000_000),
         });
     }
-    let want = demand.bytes_wanted(Time::ZERO, &layout);
+    let want = demand.bytes_wanted(Time::ZERO, &layout).total();
     assert!(want >= 4 * PIECE, "{want}");
 }
 
@@ -199,6 +204,7 @@ fn closing_a_reader_hands_back_its_reads_and_drops_its_windows() {
     demand.wait(Waiting {
         read: ReadKey(7),
         reader: READER,
+        class: ReaderClass::Probe,
         cursor,
         range,
         since: Time::ZERO,
@@ -228,6 +234,7 @@ proptest! {
                 demand.wait(Waiting {
                     read: ReadKey(number as u64),
                     reader: READER,
+ class: ReaderClass::Probe,
                     cursor,
                     range,
                     since: now,
@@ -298,4 +305,133 @@ fn a_look_into_the_file_tail_leaves_the_window_where_it_is() {
         .map(|cursor| cursor.window_range().start)
         .collect();
     assert_eq!(windows, vec![65_536, LARGE]);
+}
+
+/// A film of 1 GiB in pieces of 1 MiB that reader 1 has played up to 4 MiB, and that reader 2 probes.
+fn played_and_probed() -> (Demand, Layout, Time) {
+    let span = FileSpan {
+        offset: 0,
+        len: LARGE,
+    };
+    let layout = Layout::new(1 << 20, LARGE, vec![span]).unwrap();
+    let mut demand = Demand::default();
+    demand.open(READER, span);
+    demand.open(ReaderKey(2), span);
+    let mut now = Time::ZERO;
+    stream(&mut demand, &mut now, 0, 4 * MIB);
+    demand
+        .touch(now, ReaderKey(2), &(600 * MIB..600 * MIB + 4_096))
+        .unwrap();
+    demand.share_windows(now, 128 * MIB, 1 << 20);
+    (demand, layout, now)
+}
+
+#[test]
+fn a_reader_is_known_by_what_it_reads() {
+    let (mut demand, _, mut now) = played_and_probed();
+    assert_eq!(demand.class_of(READER), ReaderClass::Playback);
+    assert_eq!(demand.class_of(ReaderKey(2)), ReaderClass::Probe);
+    // A player fills its buffer at 100 MB/s, then goes on at 15 MB/s for a minute.
+    for step in 4..200 {
+        demand
+            .touch(now, READER, &(step * MIB..(step + 1) * MIB))
+            .unwrap();
+        now += Duration::from_millis(10);
+    }
+    for step in 200..1_000 {
+        demand
+            .touch(now, READER, &(step * MIB..(step + 1) * MIB))
+            .unwrap();
+        now += Duration::from_millis(70);
+    }
+    assert_eq!(demand.class_of(READER), ReaderClass::Playback);
+}
+
+#[test]
+fn a_copy_that_goes_on_faster_than_a_film_is_a_scan() {
+    let mut demand = Demand::default();
+    let span = FileSpan {
+        offset: 0,
+        len: 8 * LARGE,
+    };
+    demand.open(READER, span);
+    let mut now = Time::ZERO;
+    for step in 0..32_000 {
+        demand
+            .touch(now, READER, &(step * 131_072..(step + 1) * 131_072))
+            .unwrap();
+        now += Duration::from_millis(1);
+    }
+    assert_eq!(demand.class_of(READER), ReaderClass::Scan);
+}
+
+#[test]
+fn a_probe_beside_a_playback_is_due_later_and_has_a_small_window() {
+    let (mut demand, layout, now) = played_and_probed();
+    let want = demand.bytes_wanted(now, &layout);
+    assert!(
+        want.playback > 20 * MIB && want.others < 8 * MIB,
+        "{want:?}"
+    );
+    let mut wait = |read: u64, reader: u64, start: u64| {
+        let range = start..start + 4_096;
+        let reader = ReaderKey(reader);
+        let cursor = demand.touch(now, reader, &range).unwrap();
+        demand.wait(Waiting {
+            read: ReadKey(read),
+            reader,
+            class: demand.class_of(reader),
+            cursor,
+            range,
+            since: now,
+            deadline: Time(25_000_000),
+        });
+    };
+    wait(1, 2, 600 * MIB);
+    wait(2, 1, 4 * MIB);
+    let have = Bits::none(layout.piece_count());
+    let mut wanted = demand.wanted(now, &layout);
+    let order: Vec<u32> = (0..6)
+        .filter_map(|_| wanted.next_missing(&have))
+        .map(|next| next.piece.0)
+        .collect();
+    assert_eq!(order[0], 4, "what is shown");
+    let probe = order.iter().position(|piece| *piece == 600);
+    assert!(probe.is_some_and(|at| at > 1), "{order:?}");
+}
+
+#[test]
+fn a_playback_keeps_the_whole_file_tail_when_there_is_memory_for_it() {
+    let (mut demand, layout, now) = played_and_probed();
+    let tail = |demand: &Demand| {
+        let tails = demand.protected(now).into_iter();
+        tails
+            .filter(|range| range.end == LARGE)
+            .map(|range| range.end - range.start)
+            .max()
+    };
+    assert_eq!(tail(&demand), Some(16 * MIB));
+    let have = Bits::none(layout.piece_count());
+    let mut wanted = demand.wanted(now, &layout);
+    let order: Vec<u32> = std::iter::from_fn(|| wanted.next_missing(&have))
+        .map(|next| next.piece.0)
+        .collect();
+    let at = |piece: u32| order.iter().position(|wanted| *wanted == piece).unwrap();
+    assert!(
+        at(1_020) > at(20),
+        "the rest comes in the background: {order:?}"
+    );
+    demand.share_windows(now, 64 * MIB, 1 << 20);
+    assert_eq!(tail(&demand), Some(MIB), "not out of a small budget");
+}
+
+#[test]
+fn a_playback_without_its_next_seconds_is_hungry() {
+    let (demand, layout, now) = played_and_probed();
+    let mut have = Bits::none(layout.piece_count());
+    assert!(demand.is_hungry(now, &layout, &have));
+    (4..40).for_each(|piece| {
+        have.insert(PieceIndex(piece));
+    });
+    assert!(!demand.is_hungry(now, &layout, &have));
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::class::ReaderClass;
 use crate::event::{ReadKey, ReaderKey};
 use crate::time::Time;
 
@@ -14,6 +15,8 @@ pub(super) const LEFT_BEHIND: Duration = Duration::from_secs(2);
 pub(crate) struct Waiting {
     pub(crate) read: ReadKey,
     pub(crate) reader: ReaderKey,
+    /// What kind of reader it was when it began to wait.
+    pub(crate) class: ReaderClass,
     /// The cursor that it belongs to.
     pub(crate) cursor: u64,
     pub(crate) range: Range<u64>,

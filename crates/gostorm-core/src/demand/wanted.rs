@@ -35,12 +35,12 @@ impl<'a> WantedPieces<'a> {
     pub(super) fn new(
         now: Time,
         layout: &'a Layout,
-        due: impl Iterator<Item = (&'a Range<u64>, Time)>,
+        due: impl Iterator<Item = (Range<u64>, Time)>,
         cursors: impl Iterator<Item = &'a Cursor>,
     ) -> Self {
         let mut reads = Vec::new();
         for (range, due) in due {
-            reads.extend(layout.pieces_of(range).map(|piece| Wanted {
+            reads.extend(layout.pieces_of(&range).map(|piece| Wanted {
                 piece: PieceIndex(piece),
                 due,
             }));

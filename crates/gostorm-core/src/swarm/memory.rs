@@ -11,6 +11,7 @@ use std::time::Duration;
 use gostorm_wire::PieceIndex;
 
 use super::Swarm;
+use crate::class::ReaderClass;
 use crate::event::PeerKey;
 use crate::held::Held;
 use crate::layout::Layout;
@@ -22,6 +23,8 @@ use crate::verify::Verify;
 
 /// A read waits so long before it takes what windows hold: mostly they move on before.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// The part of the lease that probes and scans have beside a playback, as a divisor.
+const OTHERS_DIVISOR: u64 = 4;
 /// A lone source should bring its piece within this, or readers wait too long for certainty.
 const LONE_SECONDS: f64 = 8.0;
 /// A lone source is given up for one that is expected to be so many times faster.
@@ -95,8 +98,8 @@ impl Swarm {
     /// for: room that cannot be filled yet would only cost what is there.
     pub(super) fn make_room_for_reads(&mut self) {
         let mut kept: Vec<Range<u32>> = Vec::new();
-        for (due, range) in self.demand.reads_by_due() {
-            let pieces = self.layout.pieces_of(&range);
+        for (due, read) in self.demand.reads_by_due() {
+            let pieces = self.layout.pieces_of(&read.range);
             kept.push(pieces.clone());
             for piece in pieces.map(PieceIndex) {
                 if self.picker.holds(piece) {
@@ -107,7 +110,8 @@ impl Swarm {
                 } else if self.peers.values().any(|peer| peer.serves(piece)) {
                     let len = u64::from(self.layout.piece_size(piece));
                     if !self.held.fits(len) && due + PATIENCE <= self.now {
-                        self.make_room(len, &kept);
+                        let class = read.class;
+                        self.make_room(len, &kept, class);
                     }
                     return;
                 }
@@ -123,19 +127,31 @@ impl Swarm {
         };
         let reads = self.demand.reads_by_due().into_iter();
         let ends = reads
-            .filter(|(_, range)| unheld(range))
+            .filter(|(_, read)| unheld(&read.range))
             .map(|(due, _)| due + PATIENCE);
         ends.filter(|end| *end > self.now)
             .min()
             .unwrap_or(Time::NEVER)
     }
 
-    /// Evicts until `len` more bytes fit, sparing the pieces `kept`; nothing when that cannot be.
-    fn make_room(&mut self, len: u64, kept: &[Range<u32>]) {
+    /// Evicts until `len` more bytes fit, sparing the pieces `kept`; nothing when that cannot be. What a
+    /// playback wants goes for another kind of reader only while those have less than their part.
+    fn make_room(&mut self, len: u64, kept: &[Range<u32>], class: ReaderClass) {
+        let size = |piece: &PieceIndex| u64::from(self.layout.piece_size(*piece));
+        let played = |piece: &PieceIndex| self.demand.plays(&self.layout, *piece);
+        let others: u64 = self
+            .held
+            .pieces()
+            .filter(|piece| !played(piece))
+            .map(|piece| size(&piece))
+            .sum();
+        let part = (self.held.lease() / OTHERS_DIVISOR).max(u64::from(self.layout.piece_len()) * 2);
+        let spare_played = class != ReaderClass::Playback && others + len > part;
         let mut loose: Vec<(Reverse<u64>, PieceIndex)> = self
             .held
             .pieces()
             .filter(|piece| !kept.iter().any(|kept| kept.contains(&piece.0)))
+            .filter(|piece| !(spare_played && played(piece)))
             .map(|piece| (Reverse(self.demand.bytes_until(&self.layout, piece)), piece))
             .collect();
         loose.sort_unstable();
@@ -145,7 +161,7 @@ impl Swarm {
             if self.held.bytes() + len <= self.held.lease() + freed {
                 break;
             }
-            freed += u64::from(self.layout.piece_size(piece));
+            freed += size(&piece);
             victims.push(piece);
         }
         if self.held.bytes() + len <= self.held.lease() + freed {

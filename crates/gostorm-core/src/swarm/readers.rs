@@ -5,6 +5,7 @@ use std::ops::Range;
 use gostorm_wire::PieceIndex;
 
 use super::Swarm;
+use crate::budget::Want;
 use crate::demand::Waiting;
 use crate::event::{FailReason, Output, ReadKey, ReaderKey};
 use crate::time::Time;
@@ -54,6 +55,7 @@ impl Swarm {
         let waiting = Waiting {
             read,
             reader,
+            class: self.demand.class_of(reader),
             cursor,
             range,
             since: self.now,
@@ -129,6 +131,9 @@ impl Swarm {
         for piece in pieces {
             self.evict(piece);
         }
-        self.push(Output::Lease { want: 0, held: 0 });
+        self.push(Output::Lease {
+            want: Want::default(),
+            held: 0,
+        });
     }
 }

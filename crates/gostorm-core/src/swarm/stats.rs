@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Swarm;
+use crate::class::ReaderClass;
 use crate::connect::KnownPeer;
 
 /// Counters of one swarm.
@@ -18,6 +19,8 @@ pub struct Stats {
     pub dialing: usize,
     /// Open readers.
     pub readers: usize,
+    /// Of them, those that play.
+    pub playbacks: usize,
     /// Reads that wait.
     pub waiting_reads: usize,
     /// Bytes of pieces held.
@@ -75,6 +78,7 @@ impl Swarm {
             candidates: self.connect.len(),
             dialing: self.connect.dialing(),
             readers: self.demand.reader_count(),
+            playbacks: self.demand.count_of(ReaderClass::Playback),
             waiting_reads: self.demand.waiting().len(),
             held_bytes: self.held.bytes(),
             lease_bytes: self.held.lease(),
@@ -129,6 +133,12 @@ impl Swarm {
             }
         })
         .collect()
+    }
+
+    /// True when a reader has gone on in sequence, and was no mere probe, at any time.
+    #[must_use]
+    pub const fn was_played(&self) -> bool {
+        self.demand.was_played()
     }
 
     /// True while somebody has a file open.

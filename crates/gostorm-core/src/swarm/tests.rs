@@ -9,6 +9,7 @@ use std::time::Duration;
 use gostorm_wire::{BLOCK_LEN, Message, PieceIndex};
 
 use super::*;
+use crate::budget::Want;
 use crate::event::{FailReason, ReadKey, ReaderKey};
 use crate::layout::{BlockRef, FileSpan};
 
@@ -401,7 +402,11 @@ fn sleep_fails_the_reads_and_gives_every_byte_back() {
         read: ReadKey(1),
         reason: FailReason::Shutdown
     }));
-    assert_eq!(outputs.last(), Some(&Output::Lease { want: 0, held: 0 }));
+    let nothing = Output::Lease {
+        want: Want::default(),
+        held: 0,
+    };
+    assert_eq!(outputs.last(), Some(&nothing));
     assert_eq!(bench.swarm.stats().held_bytes, 0);
     assert_eq!(bench.swarm.wake_at(), Time::NEVER);
 }

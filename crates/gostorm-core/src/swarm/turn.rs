@@ -9,6 +9,7 @@ use gostorm_wire::{AnnounceEvent, Message, PieceIndex};
 use super::Swarm;
 use super::memory::Memory;
 use crate::announce::{Announce, AnnouncePlan};
+use crate::budget::Want;
 use crate::event::{Output, PeerKey};
 use crate::layout::BlockRef;
 use crate::peer::Peer;
@@ -114,17 +115,28 @@ impl Swarm {
 
     /// Says what the readers could use, with room for what stays behind them.
     fn tell_arbiter(&mut self) {
+        let most = self
+            .layout
+            .total_len()
+            .next_multiple_of(u64::from(self.layout.piece_len()));
+        let with_room = |ahead: u64| (ahead.saturating_mul(100) / AHEAD_PERCENT).min(most);
         let ahead = self.demand.bytes_wanted(self.now, &self.layout);
-        let want = (ahead.saturating_mul(100) / AHEAD_PERCENT).min(
-            self.layout
-                .total_len()
-                .next_multiple_of(u64::from(self.layout.piece_len())),
-        );
+        let verified = self.picker.verified();
+        // A probe of a dead swarm must not keep the memory of those behind it in the line.
+        let served = self.peers.values().any(Peer::serves_any);
+        let want = Want {
+            playback: with_room(ahead.playback),
+            others: if served { with_room(ahead.others) } else { 0 },
+            hungry: self.demand.is_hungry(self.now, &self.layout, verified),
+        };
         let held = self.held.bytes();
         // Small moves are not worth a message, but for bytes given back that others may wait for.
         let step = u64::from(self.layout.piece_len());
-        if want.abs_diff(self.told.0) >= step
-            || (want == 0) != (self.told.0 == 0)
+        let moved = |now: u64, told: u64| now.abs_diff(told) >= step || (now == 0) != (told == 0);
+        let told = self.told.0;
+        if moved(want.playback, told.playback)
+            || moved(want.others, told.others)
+            || want.hungry != told.hungry
             || held != self.told.1
         {
             self.told = (want, held);

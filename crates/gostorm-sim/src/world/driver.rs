@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gostorm_core::budget::Granted;
+use gostorm_core::budget::{Granted, Want};
 use gostorm_core::{AnnounceOutcome, AnnouncePlan, Input, KnownPeer, Output, Source};
 use gostorm_wire::AnnounceEvent;
 
@@ -16,6 +16,8 @@ const TRACKER_TAKES: Duration = Duration::from_millis(20);
 impl World {
     /// Tells a torrent of the peers it knows without asking.
     pub(super) fn introduce(&mut self, torrent: usize) {
+        let piece_len = self.torrents[torrent].spec.piece_len;
+        self.arbiter.join(torrent as u64, piece_len);
         let peers = self.torrents[torrent].spec.peers.clone();
         let mut known = Vec::new();
         let mut hints = Vec::new();
@@ -73,7 +75,7 @@ impl World {
         }
     }
 
-    fn lease(&mut self, torrent: usize, want: u64, held: u64) {
+    fn lease(&mut self, torrent: usize, want: Want, held: u64) {
         self.check_told(torrent, held);
         let granted = self.arbiter.update(torrent as u64, want, held);
         self.deliver(&granted);

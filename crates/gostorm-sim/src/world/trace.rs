@@ -76,7 +76,9 @@ fn hash_output(output: &Output, into: &mut FxHasher) {
         Output::Store { block } => block.hash(into),
         Output::Evict { piece } => piece.hash(into),
         Output::Serve { read } | Output::Fail { read, .. } => read.hash(into),
-        Output::Lease { want, held } => (want, held).hash(into),
+        Output::Lease { want, held } => {
+            (want.playback, want.others, want.hungry, held).hash(into);
+        }
         Output::Announce(plan) => (plan.tracker, plan.downloaded, plan.left).hash(into),
         Output::Ban { ip, .. } => ip.hash(into),
     }

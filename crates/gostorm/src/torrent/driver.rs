@@ -212,7 +212,7 @@ impl Driver {
         );
         due = due.min(
             self.idle_since
-                .map_or(far, |idle| idle + config.sleep_after),
+                .map_or(far, |idle| idle + self.sleep_after()),
         );
         if let Some((_, since)) = &self.wake {
             due = due.min(*since + WAKE_MAX);

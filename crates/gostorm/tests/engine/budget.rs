@@ -7,7 +7,7 @@ use crate::stand::{MIB, Stand, check, check_all, config, film, peer};
 
 #[tokio::test]
 async fn two_torrents_share_the_budget_and_never_exceed_it() {
-    let films = [film(50, 20 * MIB), film(51, 20 * MIB)];
+    let films = [film(50, 40 * MIB), film(51, 40 * MIB)];
     let peers = films.each_ref().map(|film| peer(film, Script::default()));
     let budget = 8 * MIB;
     let stand = Stand::with(Config {

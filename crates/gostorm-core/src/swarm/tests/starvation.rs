@@ -220,6 +220,7 @@ fn a_tail_that_is_given_up_owes_nothing_when_its_memory_goes_to_another_piece() 
         digests: vec![],
     });
     bench.now = Time(29_950_000);
+    bench.read(1, 1_000, 2_000);
     bench.turn();
     assert_eq!(bench.swarm.peers[&PeerKey(2)].outstanding(), 1, "a probe");
     bench.now = Time(30_010_000);

@@ -40,8 +40,20 @@ impl Driver {
         }
         let since = *self.idle_since.get_or_insert_with(Instant::now);
         let shared = &self.links.shared;
-        since.elapsed() >= shared.config.sleep_after
-            && shared.retire(self.links.info_hash, &self.handle)
+        since.elapsed() >= self.sleep_after() && shared.retire(self.links.info_hash, &self.handle)
+    }
+
+    /// From the last close to sleep: a library scan opens thousands of files for a moment.
+    pub(super) fn sleep_after(&self) -> Duration {
+        let config = &self.links.shared.config;
+        match &self.phase {
+            Phase::Running(running) if !running.swarm.was_played() => {
+                config.sleep_after.min(config.sleep_after_probe)
+            }
+            Phase::Starting | Phase::Searching(_) | Phase::Running(_) | Phase::Hopeless(_) => {
+                config.sleep_after
+            }
+        }
     }
 
     /// Answers every read, tells the trackers, gives every byte back.
