@@ -16,10 +16,8 @@ pub struct Config {
     pub wakes_max: usize,
     /// A read that was not served by then fails. Below any kernel time-out for FUSE requests.
     pub read_deadline: Duration,
-    /// From the last close to sleep.
+    /// From the last close to sleep; a torrent that was only probed sleeps after 5 s at the latest.
     pub sleep_after: Duration,
-    /// The same for a torrent that was only probed since it woke; not more than `sleep_after` counts.
-    pub sleep_after_probe: Duration,
     /// Threads that hash pieces.
     pub hash_threads: usize,
 }
@@ -33,7 +31,6 @@ impl Default for Config {
             wakes_max: 25,
             read_deadline: Duration::from_secs(25),
             sleep_after: Duration::from_secs(60),
-            sleep_after_probe: Duration::from_secs(5),
             hash_threads: 2,
         }
     }

@@ -11,6 +11,8 @@ use crate::read::ReadError;
 use crate::shared::Shared;
 use crate::torrent::errand;
 
+/// From the last close to the sleep of a torrent that nobody has read in sequence.
+const SLEEP_AFTER_PROBE: Duration = Duration::from_secs(5);
 /// How long trackers may take to hear that we stop.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,7 @@ impl Driver {
         let config = &self.links.shared.config;
         match &self.phase {
             Phase::Running(running) if !running.swarm.was_played() => {
-                config.sleep_after.min(config.sleep_after_probe)
+                config.sleep_after.min(SLEEP_AFTER_PROBE)
             }
             Phase::Starting | Phase::Searching(_) | Phase::Running(_) | Phase::Hopeless(_) => {
                 config.sleep_after
