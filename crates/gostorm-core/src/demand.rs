@@ -197,10 +197,9 @@ impl Demand {
         open.map(|reader| reader.class).unwrap_or_default()
     }
 
-    /// The readers of one class.
-    pub(crate) fn count_of(&self, class: ReaderClass) -> usize {
-        let of_class = |reader: &&Reader| reader.class == class;
-        self.readers.iter().filter(of_class).count()
+    /// The open readers.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = (ReaderKey, ReaderClass)> {
+        self.readers.iter().map(|reader| (reader.key, reader.class))
     }
 
     /// Divides the bytes that may lie ahead among the live cursors: first those of playbacks, then the

@@ -12,20 +12,10 @@ use gostorm_wire::{BlockSpan, Message, PieceIndex};
 use crate::announce::{AnnounceOutcome, AnnouncePlan};
 use crate::budget::Want;
 use crate::connect::{KnownPeer, Source};
+pub(crate) use crate::key::{PeerKey, ReadKey, ReaderKey};
 use crate::layout::BlockRef;
+use crate::stall::Stall;
 use crate::time::Time;
-
-/// A connected peer, or one that was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerKey(pub u64);
-
-/// An open file position: one handle of a file system, one HTTP request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReaderKey(pub u64);
-
-/// A read that waits for bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadKey(pub u64);
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -193,6 +183,8 @@ pub enum Output {
         /// Why.
         reason: FailReason,
     },
+    /// A read waited for long: why, for a log and for whoever asks.
+    Stalled(Box<Stall>),
     /// Tell the arbiter.
     Lease {
         /// What the readers could use now.

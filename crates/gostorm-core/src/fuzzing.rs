@@ -315,6 +315,7 @@ impl Model {
             Output::Dial { .. }
             | Output::Lease { .. }
             | Output::Announce(_)
+            | Output::Stalled(_)
             | Output::Ban { .. } => {}
         }
     }

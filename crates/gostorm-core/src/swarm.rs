@@ -5,6 +5,7 @@
 //! owes is what the picker says was asked of it, and held bytes fit the lease or are on their way out.
 
 mod blocks;
+mod explain;
 mod memory;
 mod peers;
 mod readers;
@@ -26,10 +27,11 @@ use crate::layout::Layout;
 use crate::peer::Peer;
 use crate::picker::Picker;
 use crate::resolve::Inherited;
+use crate::stall::Stalls;
 use crate::time::Time;
 use crate::verify::Verify;
 
-pub use self::stats::{PeerStats, Stats};
+pub use self::stats::{PeerStats, ReaderStats, Stats};
 
 /// The state machine of one torrent.
 #[derive(Clone, Debug)]
@@ -47,6 +49,7 @@ pub struct Swarm {
     announce: Announce,
     verify: Verify,
     hedge: Hedge,
+    stalls: Stalls,
     outputs: VecDeque<Output>,
     /// Windows or readers changed since the last turn: requests may be unwanted now.
     demand_moved: bool,
@@ -80,6 +83,7 @@ impl Swarm {
             addresses: BTreeMap::new(),
             verify: Verify::default(),
             hedge: Hedge::default(),
+            stalls: Stalls::default(),
             outputs: VecDeque::new(),
             demand_moved: false,
             told: (Want::default(), 0),

@@ -149,6 +149,7 @@ impl Search {
                 | Output::Evict { .. }
                 | Output::Serve { .. }
                 | Output::Fail { .. }
+                | Output::Stalled(_)
                 | Output::Lease { .. }
                 | Output::Announce(_) => {}
             }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gostorm_core::resolve::Progress;
-use gostorm_core::{PeerStats, ReaderKey, Stats};
+use gostorm_core::{PeerStats, ReaderKey, ReaderStats, Stats};
 use gostorm_wire::{InfoHash, PeerHint};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -76,6 +76,8 @@ pub struct TorrentState {
     pub stats: Stats,
     /// Connected peers.
     pub peers: Vec<PeerStats>,
+    /// Open readers, and why they stood still.
+    pub readers: Vec<ReaderStats>,
 }
 
 /// What a torrent needs to find its peers when the store knows nothing.

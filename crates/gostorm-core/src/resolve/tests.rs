@@ -55,6 +55,7 @@ impl Bench {
                 | Output::Evict { .. }
                 | Output::Serve { .. }
                 | Output::Fail { .. }
+                | Output::Stalled(_)
                 | Output::Lease { .. }
                 | Output::Announce(_) => {}
             }

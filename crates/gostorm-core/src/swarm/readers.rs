@@ -19,6 +19,7 @@ impl Swarm {
     }
 
     pub(super) fn close(&mut self, reader: ReaderKey) {
+        self.stalls.close(reader);
         for read in self.demand.close(reader) {
             self.push(Output::Fail {
                 read,
@@ -96,6 +97,7 @@ impl Swarm {
             pieces.contains(&piece.0) && pieces.all(|piece| verified.contains(PieceIndex(piece)))
         });
         for waiting in served {
+            self.end_wait(&waiting, true);
             self.push(Output::Serve { read: waiting.read });
         }
     }
@@ -104,6 +106,7 @@ impl Swarm {
     pub(super) fn fail_late_reads(&mut self) {
         let now = self.now;
         for late in self.demand.take_waiting(|waiting| waiting.deadline <= now) {
+            self.end_wait(&late, false);
             self.push(Output::Fail {
                 read: late.read,
                 reason: FailReason::Deadline,

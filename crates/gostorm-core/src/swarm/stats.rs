@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use super::Swarm;
 use crate::class::ReaderClass;
 use crate::connect::KnownPeer;
+use crate::key::ReaderKey;
+use crate::stall::Stall;
 
 /// Counters of one swarm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +66,27 @@ pub struct PeerStats {
     pub wasted_bytes: u64,
 }
 
+/// One open reader as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderStats {
+    /// The reader.
+    pub reader: ReaderKey,
+    /// What kind of reader it is.
+    pub class: ReaderClass,
+    /// Its long waits, the oldest first, with the one that lasts.
+    pub stalls: Vec<Stall>,
+}
+
 impl Swarm {
+    /// The open readers, and why they stood still.
+    pub fn reader_stats(&self) -> impl Iterator<Item = ReaderStats> {
+        self.demand.classes().map(|(reader, class)| ReaderStats {
+            reader,
+            class,
+            stalls: self.stalls.of(reader),
+        })
+    }
+
     /// The counters now.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -78,7 +100,11 @@ impl Swarm {
             candidates: self.connect.len(),
             dialing: self.connect.dialing(),
             readers: self.demand.reader_count(),
-            playbacks: self.demand.count_of(ReaderClass::Playback),
+            playbacks: self
+                .demand
+                .classes()
+                .filter(|(_, class)| *class == ReaderClass::Playback)
+                .count(),
             waiting_reads: self.demand.waiting().len(),
             held_bytes: self.held.bytes(),
             lease_bytes: self.held.lease(),

@@ -13,6 +13,7 @@ use crate::budget::Want;
 use crate::event::{FailReason, ReadKey, ReaderKey};
 use crate::layout::{BlockRef, FileSpan};
 
+mod explain;
 mod peers;
 
 const PIECE: u64 = 8 * BLOCK_LEN as u64;

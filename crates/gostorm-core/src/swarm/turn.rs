@@ -54,6 +54,7 @@ impl Swarm {
         self.declare_interest();
         self.give_out();
         self.ask_second_peers();
+        self.look_at_waits();
         self.dial();
         self.ask_trackers();
         self.tell_arbiter();

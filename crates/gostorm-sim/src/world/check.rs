@@ -1,8 +1,9 @@
 //! Safety: what must hold after every input, whatever the peers do. A broken rule panics.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use gostorm_core::{FailReason, PeerKey, Time};
+use gostorm_core::{FailReason, PeerKey, Stall, Time};
 
 use super::World;
 use super::seated::ReadOrder;
@@ -75,6 +76,13 @@ impl World {
             self.torrents[torrent].store.bytes(),
             "the arbiter hears what is held"
         );
+    }
+
+    /// The causes of a stall account for all of it.
+    pub(super) fn check_stall(&self, stall: &Stall) {
+        let told: Duration = stall.waits.iter().map(|wait| wait.lasted).sum();
+        assert_eq!(told, stall.lasted, "what a stall was spent on: {stall}");
+        assert!(stall.since + stall.lasted <= self.now, "{stall} ends now");
     }
 
     pub(super) fn check_dial(&self, torrent: usize, addr: SocketAddr) {

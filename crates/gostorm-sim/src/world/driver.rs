@@ -72,6 +72,7 @@ impl World {
             Output::Lease { want, held } => self.lease(torrent, want, held),
             Output::Announce(plan) => self.announce(torrent, &plan),
             Output::Ban { ip, .. } => self.torrents[torrent].banned.push(ip),
+            Output::Stalled(stall) => self.check_stall(&stall),
         }
     }
 

@@ -81,6 +81,7 @@ fn hash_output(output: &Output, into: &mut FxHasher) {
         }
         Output::Announce(plan) => (plan.tracker, plan.downloaded, plan.left).hash(into),
         Output::Ban { ip, .. } => ip.hash(into),
+        Output::Stalled(stall) => (stall.range.start, stall.lasted, stall.served).hash(into),
     }
 }
 

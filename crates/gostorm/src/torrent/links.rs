@@ -148,6 +148,7 @@ impl Links {
             | Output::Evict { .. }
             | Output::Serve { .. }
             | Output::Fail { .. }
+            | Output::Stalled(_)
             | Output::Lease { .. }) => return Some(other),
         }
         None

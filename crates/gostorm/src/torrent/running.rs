@@ -101,6 +101,12 @@ impl Running {
                     self.wants_digests.remove(&piece);
                     links.shared.hasher.forget((self.tenant, piece));
                 }
+                Some(Output::Stalled(stall)) if stall.served => {
+                    tracing::info!(torrent = %links.info_hash, "{stall}");
+                }
+                Some(Output::Stalled(stall)) => {
+                    tracing::warn!(torrent = %links.info_hash, "{stall}");
+                }
                 Some(Output::Lease { want, held }) => {
                     links.shared.memory.update(self.tenant, want, held)
                 }

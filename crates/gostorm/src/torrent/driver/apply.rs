@@ -83,6 +83,7 @@ impl Driver {
                 resolved: true,
                 stats: running.swarm.stats(),
                 peers: running.swarm.peer_stats().collect(),
+                readers: running.swarm.reader_stats().collect(),
             },
             Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => TorrentState::default(),
         }
