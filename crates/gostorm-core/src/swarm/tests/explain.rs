@@ -14,11 +14,13 @@ fn wait_until(bench: &mut Bench, millis: u64) -> Vec<Stall> {
 }
 
 fn stalls(outputs: Vec<Output>) -> Vec<Stall> {
-    let stalls = outputs.into_iter().filter_map(|output| match output {
-        Output::Stalled(stall) => Some(*stall),
-        _ => None,
-    });
-    stalls.collect()
+    let mut stalls = Vec::new();
+    for output in outputs {
+        if let Output::Stalled(stall) = output {
+            stalls.push(*stall);
+        }
+    }
+    stalls
 }
 
 /// The causes in order, each with its tenths of a second.
