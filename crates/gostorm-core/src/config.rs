@@ -1,4 +1,4 @@
-//! The limits of one swarm, and of the search before it.
+//! The limits of one swarm, and of the search before it; what a reader accepts.
 
 use std::net::IpAddr;
 
@@ -21,4 +21,16 @@ impl Default for Config {
             banned: Vec::new(),
         }
     }
+}
+
+/// Which bytes a reader is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Only those of pieces whose hash was right.
+    #[default]
+    Verified,
+    /// Also blocks of pieces that are not complete, to save a read's deadline, while all who sent a part of the piece
+    /// are trusted. What turns out wrong, or is not found right in time, comes back as
+    /// [`Output::Invalidate`](crate::Output::Invalidate).
+    Responsive,
 }

@@ -62,7 +62,8 @@ struct Candidate {
     source: Source,
     state: State,
     failures: u32,
-    known_rate: u64,
+    /// What it was like before, here or in an earlier session.
+    known: Option<KnownPeer>,
 }
 
 /// The address book of one torrent.
@@ -88,12 +89,7 @@ impl Connect {
     }
 
     /// Adds addresses; those that are banned, cannot be dialled or are known are left as they are.
-    pub(crate) fn add(
-        &mut self,
-        source: Source,
-        addrs: impl IntoIterator<Item = SocketAddr>,
-        known_rate: u64,
-    ) {
+    pub(crate) fn add(&mut self, source: Source, addrs: impl IntoIterator<Item = SocketAddr>) {
         for addr in addrs {
             let dialable =
                 addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
@@ -106,10 +102,9 @@ impl Connect {
                     not_before: Time::ZERO,
                 },
                 failures: 0,
-                known_rate,
+                known: None,
             });
             known.source = known.source.min(source);
-            known.known_rate = known.known_rate.max(known_rate);
         }
         while self.book.len() > CANDIDATES_MAX {
             let idle = self
@@ -128,12 +123,36 @@ impl Connect {
         }
     }
 
-    /// Bytes per second that an address delivered in an earlier session.
-    pub(crate) fn known_rate(&self, addr: SocketAddr) -> Option<u64> {
-        self.book
-            .get(&addr)
-            .map(|candidate| candidate.known_rate)
-            .filter(|rate| *rate > 0)
+    /// Adds a peer that served well, or notes what it is like now.
+    pub(crate) fn learn(&mut self, peer: KnownPeer) {
+        self.add(Source::KnownGood, [peer.addr]);
+        if let Some(candidate) = self.book.get_mut(&peer.addr) {
+            candidate.known = Some(peer);
+        }
+    }
+
+    /// It does not serve well any more: it is one of many from now on.
+    pub(crate) fn unlearn(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.book.get_mut(&addr) {
+            candidate.known = None;
+            candidate.source = Source::Tracker;
+        }
+    }
+
+    /// What an address was like before.
+    pub(crate) fn known(&self, addr: SocketAddr) -> Option<KnownPeer> {
+        self.book.get(&addr).and_then(|candidate| candidate.known)
+    }
+
+    /// The peers that are known to serve well and could be reached when last tried, the fastest first.
+    pub(crate) fn known_good(&self) -> Vec<KnownPeer> {
+        let reachable = self
+            .book
+            .values()
+            .filter(|candidate| candidate.failures == 0);
+        let mut good: Vec<KnownPeer> = reachable.filter_map(|candidate| candidate.known).collect();
+        good.sort_by_key(|peer| (std::cmp::Reverse(peer.rate), peer.addr));
+        good
     }
 
     pub(crate) fn is_banned(&self, ip: IpAddr) -> bool {
@@ -220,7 +239,7 @@ impl Connect {
             (
                 candidate.failures,
                 candidate.source,
-                u64::MAX - candidate.known_rate,
+                u64::MAX - candidate.known.map_or(0, |known| known.rate),
                 self.rank(*addr),
             )
         });
@@ -310,11 +329,39 @@ mod tests {
         (Ipv4Addr::new(127, 0, 0, host), port).into()
     }
 
+    fn known(addr: SocketAddr) -> KnownPeer {
+        KnownPeer {
+            addr,
+            rate: 1_000_000,
+            rtt_us: 40_000,
+            trusted: true,
+        }
+    }
+
+    #[test]
+    fn a_known_peer_is_remembered_until_it_fails() {
+        let mut connect = Connect::new(7, []);
+        connect.learn(known(addr(1, 1)));
+        connect.learn(known(addr(1, 2)));
+        connect.add(Source::Tracker, [addr(1, 1), addr(1, 3)]);
+        assert_eq!(connect.known(addr(1, 1)), Some(known(addr(1, 1))));
+        assert_eq!(
+            connect.dial(Time::ZERO, 1).len(),
+            1,
+            "one of the known ones"
+        );
+        assert_eq!(connect.known_good().len(), 2);
+        connect.failed(Time::ZERO, addr(1, 2));
+        assert_eq!(connect.known_good(), vec![known(addr(1, 1))]);
+        connect.unlearn(addr(1, 1));
+        assert_eq!(connect.known_good(), vec![]);
+    }
+
     #[test]
     fn a_wake_dials_a_burst_and_known_good_peers_first() {
         let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, (1..=100).map(|port| addr(1, port)), 0);
-        connect.add(Source::KnownGood, [addr(2, 9)], 1_000_000);
+        connect.add(Source::Tracker, (1..=100).map(|port| addr(1, port)));
+        connect.learn(known(addr(2, 9)));
         let burst = connect.dial(Time::ZERO, 200);
         assert_eq!(burst.len(), DIALING_MAX);
         assert_eq!(burst[0], addr(2, 9));
@@ -337,7 +384,7 @@ mod tests {
     #[test]
     fn a_failed_address_waits_longer_each_time_and_is_forgotten_in_the_end() {
         let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1)], 0);
+        connect.add(Source::Tracker, [addr(1, 1)]);
         let mut now = Time::ZERO;
         let mut last = Duration::ZERO;
         for _ in 1..FAILURES_MAX {
@@ -356,7 +403,7 @@ mod tests {
     #[test]
     fn a_peer_that_came_by_itself_and_left_does_not_end_the_dial_to_it() {
         let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1)], 0);
+        connect.add(Source::Tracker, [addr(1, 1)]);
         assert_eq!(connect.dial(Time::ZERO, 1), vec![addr(1, 1)]);
         connect.closed(Time::ZERO, addr(1, 1), true);
         connect.check_invariants();
@@ -366,9 +413,9 @@ mod tests {
     #[test]
     fn a_banned_address_does_not_come_back() {
         let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1), addr(1, 2)], 0);
+        connect.add(Source::Tracker, [addr(1, 1), addr(1, 2)]);
         assert!(connect.ban(addr(1, 1).ip()));
-        connect.add(Source::Tracker, [addr(1, 3)], 0);
+        connect.add(Source::Tracker, [addr(1, 3)]);
         assert_eq!(connect.len(), 0);
         assert!(connect.is_banned(addr(1, 9).ip()));
     }

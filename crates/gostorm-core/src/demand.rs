@@ -24,7 +24,7 @@ use self::reader::Reader;
 use self::tail::{Tails, is_tail};
 use self::waiting::LEFT_BEHIND;
 pub(crate) use self::waiting::Waiting;
-pub(crate) use self::wanted::WantedPieces;
+pub(crate) use self::wanted::{Wanted, WantedPieces};
 use crate::bits::Bits;
 use crate::budget::Want;
 use crate::class::ReaderClass;
@@ -48,6 +48,8 @@ pub(crate) struct Demand {
     readers: Vec<Reader>,
     waiting: Vec<Waiting>,
     tails: Tails,
+    /// Pieces that have to be verified because parts of them were served, and by when.
+    debts: Vec<(Range<u64>, Time)>,
     next_cursor: u64,
     /// A reader plays; as of the last time that windows were shared out.
     playing: bool,
@@ -56,12 +58,12 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    pub(crate) fn open(&mut self, reader: ReaderKey, file: FileSpan) {
+    pub(crate) fn open(&mut self, reader: ReaderKey, file: FileSpan, blockwise: bool) {
         debug_assert!(
             self.readers.iter().all(|open| open.key != reader),
             "a reader is opened once"
         );
-        self.readers.push(Reader::new(reader, file));
+        self.readers.push(Reader::new(reader, file, blockwise));
     }
 
     /// Closes a reader and hands back the reads that still waited for it.
@@ -135,9 +137,9 @@ impl Demand {
             .iter()
             .max_by_key(|cursor| cursor.last_read)
             .map(Cursor::rate);
-        reader
-            .cursors
-            .push(Cursor::new(id, now, range, &file, reader.consumed, rate));
+        let mut cursor = Cursor::new(id, now, range, &file, reader.consumed, rate);
+        cursor.blockwise = reader.blockwise;
+        reader.cursors.push(cursor);
         if range.start == file.start && is_tail(&file, file.end - 1) {
             let reader = reader.key;
             self.tails.open(now, reader, file);
@@ -271,6 +273,8 @@ impl Demand {
             let pieces = layout.pieces_of(&range).len() as u64;
             *want.of(self.class_of(reader)) += pieces * piece_len;
         }
+        // They hold these bytes already.
+        want.playback += self.debts.len() as u64 * piece_len;
         want
     }
 
@@ -289,6 +293,18 @@ impl Demand {
     /// Forgets the tails that nobody came for in time. True when there were some.
     pub(crate) fn forget_tails(&mut self, now: Time) -> bool {
         self.tails.forget(now)
+    }
+
+    /// The pieces that have to be verified because parts of them were served, and by when.
+    pub(crate) fn set_debts(&mut self, debts: Vec<(Range<u64>, Time)>) {
+        self.debts = debts;
+    }
+
+    /// From now on the reads that wait are served when their pieces are verified, and not before.
+    pub(crate) fn wait_for_pieces(&mut self) {
+        for waiting in &mut self.waiting {
+            waiting.blockwise = false;
+        }
     }
 
     /// The reads that wait, in the order in which they are due.
@@ -344,6 +360,7 @@ impl Demand {
         let windows = self.live_cursors().map(Cursor::window_range);
         windows
             .chain(self.tails.kept(now).map(|(_, range)| range))
+            .chain(self.debts.iter().map(|(range, _)| range.clone()))
             .chain(self.waiting.iter().map(|waiting| waiting.range.clone()))
             .filter(|range| !range.is_empty())
             .collect()
@@ -357,6 +374,7 @@ impl Demand {
         let mut pieces: Vec<Range<u32>> = windows
             .chain(reads)
             .chain(self.tails.kept(now).map(|(_, range)| range))
+            .chain(self.debts.iter().map(|(range, _)| range.clone()))
             .map(|range| layout.pieces_of(&range))
             .collect();
         pieces.dedup();
@@ -386,12 +404,17 @@ impl Demand {
 
     /// The wanted pieces in deadline order.
     pub(crate) fn wanted<'a>(&'a self, now: Time, layout: &'a Layout) -> WantedPieces<'a> {
+        let debts = self
+            .debts
+            .iter()
+            .map(move |(range, due)| (range.clone(), (*due).max(now)));
+        let asides = self.tails.wanted(now).chain(debts);
         WantedPieces::new(
             now,
             layout,
             self.current_reads(now)
-                .map(|waiting| (waiting.range.clone(), self.due(waiting)))
-                .chain(self.tails.wanted(now)),
+                .map(|read| (read.range.clone(), self.due(read), read.blockwise))
+                .chain(asides.map(|(range, due)| (range, due, false))),
             self.live_cursors(),
         )
     }

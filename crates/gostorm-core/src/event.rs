@@ -11,6 +11,7 @@ use gostorm_wire::{BlockSpan, Message, PieceIndex};
 
 use crate::announce::{AnnounceOutcome, AnnouncePlan};
 use crate::budget::Want;
+use crate::config::Policy;
 use crate::connect::{KnownPeer, Source};
 pub(crate) use crate::key::{PeerKey, ReadKey, ReaderKey};
 use crate::layout::BlockRef;
@@ -26,6 +27,8 @@ pub enum Input {
         reader: ReaderKey,
         /// Index into [`Layout::files`](crate::Layout::files).
         file: usize,
+        /// What it accepts.
+        policy: Policy,
     },
     /// A reader is gone; its reads that still wait fail.
     Close {
@@ -175,6 +178,20 @@ pub enum Output {
     Serve {
         /// The read.
         read: ReadKey,
+    },
+    /// Every byte of the read is in blocks that are here, of pieces that need not be verified: answer it now. Only for
+    /// a reader of [`Policy::Responsive`].
+    ServeUnverified {
+        /// The read.
+        read: ReadKey,
+    },
+    /// Bytes that [`Output::ServeUnverified`] gave out may be wrong: whoever keeps them shall forget them, also when
+    /// the reader has been closed since.
+    Invalidate {
+        /// Index into [`Layout::files`](crate::Layout::files).
+        file: usize,
+        /// Bytes of the torrent, within the file.
+        range: Range<u64>,
     },
     /// The read cannot be served.
     Fail {

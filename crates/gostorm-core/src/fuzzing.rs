@@ -13,8 +13,8 @@ use bytes::Bytes;
 use gostorm_wire::{BLOCK_LEN, BlockSpan, Message, PieceIndex};
 
 use crate::{
-    AnnounceOutcome, Config, FileSpan, Input, Layout, Output, PeerKey, ReadKey, ReaderKey, Source,
-    Swarm, Time,
+    AnnounceOutcome, Config, FileSpan, Input, Layout, Output, PeerKey, Policy, ReadKey, ReaderKey,
+    Source, Swarm, Time,
 };
 
 /// Inputs of one run at most.
@@ -206,7 +206,16 @@ impl Model {
         let reader = ReaderKey(self.key());
         let file = usize::from(numbers.byte() % 3);
         self.readers.push(reader);
-        Input::Open { reader, file }
+        let policy = if numbers.byte().is_multiple_of(2) {
+            Policy::Verified
+        } else {
+            Policy::Responsive
+        };
+        Input::Open {
+            reader,
+            file,
+            policy,
+        }
     }
 
     fn close(&mut self, numbers: &mut Numbers<'_>) -> Input {
@@ -309,8 +318,15 @@ impl Model {
                     "stored unreserved"
                 );
             }
-            Output::Serve { read } | Output::Fail { read, .. } => {
+            Output::Serve { read }
+            | Output::ServeUnverified { read }
+            | Output::Fail { read, .. } => {
                 assert!(self.waiting.remove(&read.0), "{read:?} does not wait");
+            }
+            Output::Invalidate { file, range } => {
+                let span = self.swarm.layout().files()[file];
+                assert!(span.offset <= range.start && range.start < range.end);
+                assert!(range.end <= span.offset + span.len, "beyond its file");
             }
             Output::Dial { .. }
             | Output::Lease { .. }

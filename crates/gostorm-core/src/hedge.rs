@@ -11,8 +11,9 @@
 
 use std::time::Duration;
 
-use gostorm_wire::{BLOCK_LEN, PieceIndex};
+use gostorm_wire::BLOCK_LEN;
 
+use crate::demand::Wanted;
 use crate::event::PeerKey;
 use crate::layout::BlockRef;
 use crate::peer::Peer;
@@ -51,14 +52,14 @@ impl Hedge {
         self.count
     }
 
-    /// The blocks to ask of a second peer. `urgent` are the pieces that readers need next, the most
-    /// urgent first; `downloaded` is what came in all.
+    /// The blocks to ask of a second peer. `urgent` are the pieces that readers need next, or the blocks
+    /// of them that a read waits for, the most urgent first; `downloaded` is what came in all.
     pub(crate) fn choose(
         &mut self,
         now: Time,
         peers: &[&Peer],
         picker: &Picker,
-        urgent: &[PieceIndex],
+        urgent: &[Wanted],
         downloaded: u64,
     ) -> Vec<Assignment> {
         let mut seconds: Vec<Second<'_>> = peers
@@ -71,28 +72,33 @@ impl Hedge {
         let limit = usize::try_from(afford)
             .unwrap_or(HEDGES_MAX)
             .min(HEDGES_MAX);
-        let mut chosen = Vec::new();
-        for piece in urgent {
-            let Some(active) = picker.active(*piece) else {
+        let mut chosen: Vec<Assignment> = Vec::new();
+        for wanted in urgent {
+            let piece = wanted.piece;
+            let Some(active) = picker.active(piece) else {
                 continue;
             };
-            if active.only.is_some() || active.next_missing(0).is_some() {
-                // A piece that is not yet given out is not late, and a suspect one has one source.
+            // A piece that is not yet given out is not late, and a suspect one has one source. What a read
+            // waits for is late whatever else of the piece there is to do.
+            if active.only.is_some() || (!wanted.is_read() && active.next_missing(0).is_some()) {
                 continue;
             }
-            for (block, state) in (0..).zip(active.blocks()) {
+            let blocks = (0..wanted.until).zip(active.blocks());
+            // What comes before the first wanted block of a whole piece is needed all the same.
+            let from = if wanted.is_read() { wanted.from } else { 0 };
+            for (block, state) in blocks.skip(from as usize) {
                 let BlockState::Asked(owner) = state else {
                     continue;
                 };
                 if chosen.len() >= limit {
                     return chosen;
                 }
-                let block = BlockRef {
-                    piece: *piece,
-                    block,
-                };
+                let block = BlockRef { piece, block };
+                if chosen.iter().any(|chosen| chosen.block == block) {
+                    continue;
+                }
                 let late = expected(now, peers, *owner, block);
-                if let Some(peer) = faster(late, &mut seconds, *owner, *piece) {
+                if let Some(peer) = faster(late, &mut seconds, *owner, wanted) {
                     chosen.push(Assignment { peer, block });
                     self.count += 1;
                 }
@@ -135,19 +141,21 @@ impl<'a> Second<'a> {
     }
 }
 
-/// The peer that would bring a block of `piece` soonest, if that is worth it.
+/// The peer that would bring a block of the wanted piece soonest, if that is worth it.
 fn faster(
     late: f64,
     seconds: &mut [Second<'_>],
     owner: PeerKey,
-    piece: PieceIndex,
+    wanted: &Wanted,
 ) -> Option<PeerKey> {
     let able = seconds.iter_mut().filter(|second| {
         // The cheap questions first: this is asked for every block of every urgent piece.
         second.room > 0
             && second.is_worth(late)
             && second.peer.key != owner
-            && second.peer.serves(piece)
+            // A block of another would make the read wait for the whole piece.
+            && (second.peer.trusted || !wanted.is_read())
+            && second.peer.serves(wanted.piece)
     });
     let second = able.min_by(|a, b| a.arrival.total_cmp(&b.arrival))?;
     second.room -= 1;

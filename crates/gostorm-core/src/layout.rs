@@ -172,6 +172,18 @@ impl Layout {
         (inside && self.block_len(block) == span.len).then_some(block)
     }
 
+    /// The blocks of `piece` that hold bytes of `range`, as a half-open range of block numbers.
+    #[must_use]
+    pub fn blocks_of(&self, piece: PieceIndex, range: &Range<u64>) -> Range<u32> {
+        let start = self.piece_offset(piece);
+        let within = |offset: u64| {
+            u32::try_from(offset.saturating_sub(start))
+                .unwrap_or(u32::MAX)
+                .min(self.piece_size(piece))
+        };
+        within(range.start) / BLOCK_LEN..within(range.end).div_ceil(BLOCK_LEN)
+    }
+
     /// The piece that holds the byte at `offset`; the last piece for one beyond the end.
     #[must_use]
     pub fn piece_at(&self, offset: u64) -> PieceIndex {

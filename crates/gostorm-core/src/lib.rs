@@ -11,7 +11,7 @@
 //!
 //! A read comes in by [`Input::Read`], becomes demand (`demand`), is turned into missing blocks
 //! (`picker`) that are given to the peer expected to deliver each soonest (`schedule`), and ends in
-//! [`Output::Serve`] when every byte of it is verified (`verify`). Memory is leased from the
+//! [`Output::Serve`] when every byte of it is verified (`verify`); a reader may accept less, see [`Policy`]. Memory is leased from the
 //! process-wide [`budget::Arbiter`]; pieces that no reader is about to read are given back (`held`).
 
 mod announce;
@@ -23,6 +23,7 @@ mod connect;
 mod demand;
 mod estimate;
 mod event;
+mod exposed;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hedge;
@@ -36,12 +37,13 @@ mod schedule;
 mod stall;
 mod swarm;
 mod time;
+mod trust;
 mod verify;
 
 pub use announce::{AnnounceOutcome, AnnouncePlan};
 pub use bits::Bits;
 pub use class::ReaderClass;
-pub use config::Config;
+pub use config::{Config, Policy};
 pub use connect::{KnownPeer, Source};
 pub use event::{DisconnectReason, FailReason, Input, Output};
 pub use key::{PeerKey, ReadKey, ReaderKey};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use gostorm_wire::{BLOCK_LEN, PieceIndex};
 
 use crate::bits::Bits;
+use crate::connect::KnownPeer;
 use crate::estimate::Estimate;
 use crate::event::PeerKey;
 use crate::layout::BlockRef;
@@ -72,6 +73,8 @@ pub(crate) struct Peer {
     pub(crate) allowed_fast: Vec<PieceIndex>,
     pub(crate) estimate: Estimate,
     pub(crate) snubbed: bool,
+    /// Its unverified blocks may be served; set by `swarm/responsive` before they are asked for.
+    pub(crate) trusted: bool,
     /// Bytes of verified pieces that this peer sent.
     pub(crate) good_bytes: u64,
     /// Bytes that came though another had brought them, or nobody had asked.
@@ -118,6 +121,7 @@ impl Peer {
             allowed_fast: Vec::new(),
             estimate,
             snubbed: false,
+            trusted: false,
             good_bytes: 0,
             wasted_bytes: 0,
             refused: Vec::new(),
@@ -360,6 +364,27 @@ impl Peer {
             self.withdrawn.pop_front();
         }
         self.withdrawn.push_back(block);
+    }
+
+    /// True when it is worth remembering: it sent verified data, and can be dialled.
+    pub(crate) const fn is_good(&self) -> bool {
+        self.good_bytes > 0 && !self.snubbed && !self.incoming
+    }
+
+    /// What it is like now, for the next session.
+    pub(crate) fn known(&self) -> KnownPeer {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float cast saturates, and a rate is not negative"
+        )]
+        let rate = self.estimate.rate() as u64;
+        KnownPeer {
+            addr: self.addr,
+            rate,
+            rtt_us: u64::try_from(self.estimate.rtt().as_micros()).unwrap_or(u64::MAX),
+            trusted: false,
+        }
     }
 
     /// How long it has been connected.

@@ -60,7 +60,17 @@ impl Active {
         &self.blocks
     }
 
-    /// Who sent each block of a complete piece, in order.
+    /// True when all these blocks are here.
+    pub(crate) fn has_received(&self, blocks: &std::ops::Range<u32>) -> bool {
+        self.blocks
+            .get(blocks.start as usize..blocks.end as usize)
+            .is_some_and(|blocks| {
+                let here = |state: &BlockState| matches!(state, BlockState::Received(_));
+                blocks.iter().all(here)
+            })
+    }
+
+    /// Who sent the blocks that are here, in order.
     pub(crate) fn senders(&self) -> Vec<PeerKey> {
         let sender = |state: &BlockState| match state {
             BlockState::Received(peer) => Some(*peer),

@@ -81,7 +81,7 @@ impl Resolve {
     pub fn handle(&mut self, now: Time, input: ResolveInput) {
         self.now = self.now.max(now);
         match input {
-            ResolveInput::Candidates { source, addrs } => self.connect.add(source, addrs, 0),
+            ResolveInput::Candidates { source, addrs } => self.connect.add(source, addrs),
             ResolveInput::DialFailed { addr } => self.connect.failed(self.now, addr),
             ResolveInput::Connected {
                 peer,

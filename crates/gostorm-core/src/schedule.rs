@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use gostorm_wire::PieceIndex;
 
-use crate::demand::WantedPieces;
+use crate::demand::{Wanted, WantedPieces};
 use crate::event::PeerKey;
 use crate::layout::BlockRef;
 use crate::peer::Peer;
@@ -53,8 +53,8 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn may(&self, piece: PieceIndex, only: Option<PeerKey>) -> bool {
-        may(self.peer, piece, only)
+    fn may(&self, piece: PieceIndex, sources: Sources) -> bool {
+        may(self.peer, piece, sources)
     }
 
     /// One more block is laid on it.
@@ -63,9 +63,25 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// True when the peer has the piece, would serve it, and is the only one allowed, if there is one.
-fn may(peer: &Peer, piece: PieceIndex, only: Option<PeerKey>) -> bool {
-    peer.serves(piece) && only.is_none_or(|only| only == peer.key)
+/// True when the peer has the piece, would serve it, and is among those allowed.
+fn may(peer: &Peer, piece: PieceIndex, sources: Sources) -> bool {
+    peer.serves(piece)
+        && match sources {
+            Sources::Any => true,
+            Sources::Trusted => peer.trusted,
+            Sources::One(only) => only == peer.key,
+        }
+}
+
+/// Which of the peers that have a piece may fill it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sources {
+    /// All.
+    Any,
+    /// Those whose unverified blocks may be served.
+    Trusted,
+    /// One alone.
+    One(PeerKey),
 }
 
 /// One request to send.
@@ -79,8 +95,8 @@ pub(crate) struct Assignment {
 pub(crate) trait Room {
     /// Makes `piece` active if it can be: charges its bytes, evicting what nobody wants.
     fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool;
-    /// The one peer that may fill the piece, of those of `peers` that serve it; `None` when any may.
-    fn only(&mut self, picker: &mut Picker, piece: PieceIndex, peers: &[&Peer]) -> Option<PeerKey>;
+    /// Who may fill the piece, of those of `peers` that serve it.
+    fn sources(&mut self, picker: &mut Picker, wanted: &Wanted, peers: &[&Peer]) -> Sources;
 }
 
 /// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now.
@@ -104,12 +120,12 @@ pub(crate) fn assign(
             passed += 1;
             continue;
         }
-        let only = room.only(picker, next.piece, peers);
-        let not_urgent = only.is_none() && next.due > now + PROBE_AHEAD;
-        if not_urgent || !table.has_lane(next.piece, only) {
-            table.probe(picker, next.piece, only);
+        let sources = room.sources(picker, &next, peers);
+        let not_urgent = sources == Sources::Any && next.due > now + PROBE_AHEAD;
+        if not_urgent || !table.has_lane(next.piece, sources) {
+            table.probe(picker, next.piece, sources);
         }
-        table.lay(picker, next.piece, only);
+        table.lay(picker, &next, sources);
     }
     table.given
 }
@@ -153,17 +169,17 @@ impl<'a> Table<'a> {
     }
 
     /// True when a peer that is not snubbed may bring the piece.
-    fn has_lane(&self, piece: PieceIndex, only: Option<PeerKey>) -> bool {
-        self.lanes.iter().any(|lane| lane.may(piece, only))
+    fn has_lane(&self, piece: PieceIndex, sources: Sources) -> bool {
+        self.lanes.iter().any(|lane| lane.may(piece, sources))
     }
 
     /// One block for each snubbed peer that may bring the piece.
-    fn probe(&mut self, picker: &mut Picker, piece: PieceIndex, only: Option<PeerKey>) {
+    fn probe(&mut self, picker: &mut Picker, piece: PieceIndex, sources: Sources) {
         let mut from = 0;
         let (able, rest) = self
             .probes
             .drain(..)
-            .partition::<Vec<_>, _>(|peer| may(peer, piece, only));
+            .partition::<Vec<_>, _>(|peer| may(peer, piece, sources));
         self.probes = rest;
         for peer in able {
             let missing = picker
@@ -179,18 +195,20 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Lays the missing blocks of a piece on the lanes, each where it arrives first.
-    fn lay(&mut self, picker: &mut Picker, piece: PieceIndex, only: Option<PeerKey>) {
+    /// Lays the missing ones of the wanted blocks on the lanes, each where it arrives first.
+    fn lay(&mut self, picker: &mut Picker, wanted: &Wanted, sources: Sources) {
+        let piece = wanted.piece;
         let mut usable: Vec<&mut Lane<'a>> = self
             .lanes
             .iter_mut()
-            .filter(|lane| lane.may(piece, only))
+            .filter(|lane| lane.may(piece, sources))
             .collect();
-        let mut from = 0;
+        let mut from = wanted.from;
         while self.free > 0 && self.laid < LAID_MAX {
             let Some(block) = picker
                 .active(piece)
                 .and_then(|active| active.next_missing(from))
+                .filter(|block| *block < wanted.until)
             else {
                 return;
             };

@@ -9,10 +9,11 @@ mod explain;
 mod memory;
 mod peers;
 mod readers;
+mod responsive;
 mod stats;
 mod turn;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use crate::announce::Announce;
@@ -20,7 +21,8 @@ use crate::budget::Want;
 use crate::config::Config;
 use crate::connect::Connect;
 use crate::demand::Demand;
-use crate::event::{Input, Output, PeerKey};
+use crate::event::{Input, Output, PeerKey, ReaderKey};
+use crate::exposed::Exposed;
 use crate::hedge::Hedge;
 use crate::held::Held;
 use crate::layout::Layout;
@@ -29,6 +31,7 @@ use crate::picker::Picker;
 use crate::resolve::Inherited;
 use crate::stall::Stalls;
 use crate::time::Time;
+use crate::trust::Trust;
 use crate::verify::Verify;
 
 pub use self::stats::{PeerStats, ReaderStats, Stats};
@@ -48,6 +51,13 @@ pub struct Swarm {
     connect: Connect,
     announce: Announce,
     verify: Verify,
+    trust: Trust,
+    exposed: Exposed,
+    /// The readers that accept unverified bytes.
+    responsive: BTreeSet<ReaderKey>,
+    /// Until then nobody gets any.
+    verified_until: Time,
+    unverified_reads: u64,
     hedge: Hedge,
     stalls: Stalls,
     outputs: VecDeque<Output>,
@@ -82,6 +92,11 @@ impl Swarm {
             peers: BTreeMap::new(),
             addresses: BTreeMap::new(),
             verify: Verify::default(),
+            trust: Trust::default(),
+            exposed: Exposed::default(),
+            responsive: BTreeSet::new(),
+            verified_until: Time::ZERO,
+            unverified_reads: 0,
             hedge: Hedge::default(),
             stalls: Stalls::default(),
             outputs: VecDeque::new(),
@@ -123,7 +138,11 @@ impl Swarm {
         self.now = self.now.max(now);
         let fits = matches!(input, Input::Turn | Input::Lease { .. });
         match input {
-            Input::Open { reader, file } => self.open(reader, file),
+            Input::Open {
+                reader,
+                file,
+                policy,
+            } => self.open(reader, file, policy),
             Input::Close { reader } => self.close(reader),
             Input::Read {
                 reader,
@@ -132,7 +151,7 @@ impl Swarm {
                 deadline,
             } => self.read(reader, read, range, deadline),
             Input::Position { reader, range } => self.position(reader, &range),
-            Input::Candidates { source, addrs } => self.connect.add(source, addrs, 0),
+            Input::Candidates { source, addrs } => self.connect.add(source, addrs),
             Input::KnownGood(known) => self.remember(&known),
             Input::DialFailed { addr } => self.connect.failed(self.now, addr),
             Input::Connected {
@@ -192,6 +211,12 @@ impl Swarm {
         self.check_sums();
         self.picker.check_invariants();
         self.connect.check_invariants();
+        for piece in self.exposed.pieces() {
+            assert!(
+                self.picker.active(piece).is_some(),
+                "piece {piece} is exposed and being filled"
+            );
+        }
         let mut charged = 0;
         for piece in self.held.pieces() {
             assert!(

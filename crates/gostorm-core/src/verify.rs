@@ -18,6 +18,17 @@ const PIECES_MAX: usize = 256;
 struct Try {
     digests: Vec<u64>,
     senders: Vec<SocketAddr>,
+    /// Each sender once, sorted.
+    suspects: Vec<SocketAddr>,
+}
+
+/// What a good try says of those who sent a part of the bad ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// They sent another block than the good one.
+    pub(crate) guilty: Vec<SocketAddr>,
+    /// All that they sent was right.
+    pub(crate) cleared: Vec<SocketAddr>,
 }
 
 /// The failed tries of this session.
@@ -42,7 +53,15 @@ impl Verify {
     pub(crate) fn is_suspected(&self, piece: PieceIndex, addr: SocketAddr) -> bool {
         self.tries
             .get(&piece)
-            .is_some_and(|tries| tries.iter().any(|one| one.senders.contains(&addr)))
+            .is_some_and(|tries| tries.iter().any(|one| one.suspects.contains(&addr)))
+    }
+
+    /// True when `addr` sent a part of any failed try whose liar is not known yet.
+    pub(crate) fn suspects(&self, addr: SocketAddr) -> bool {
+        self.tries
+            .values()
+            .flatten()
+            .any(|one| one.suspects.binary_search(&addr).is_ok())
     }
 
     /// A try failed; `senders` and `digests` are by block. Returns who is guilty for certain.
@@ -65,24 +84,38 @@ impl Verify {
         if tries.len() == TRIES_MAX {
             tries.remove(0);
         }
-        tries.push(Try { digests, senders });
+        let mut suspects = senders.clone();
+        suspects.sort_unstable();
+        suspects.dedup();
+        tries.push(Try {
+            digests,
+            senders,
+            suspects,
+        });
         Vec::new()
     }
 
-    /// The piece was verified; `digests` are of the good blocks. Returns who had sent other ones.
-    pub(crate) fn passed(&mut self, piece: PieceIndex, digests: &[u64]) -> Vec<SocketAddr> {
-        let mut guilty = Vec::new();
+    /// The piece was verified; `digests` are of the good blocks. Says who had sent other ones.
+    pub(crate) fn passed(&mut self, piece: PieceIndex, digests: &[u64]) -> Outcome {
+        let mut outcome = Outcome::default();
         for one in self.tries.remove(&piece).unwrap_or_default() {
             let blocks = one.digests.iter().zip(digests).zip(&one.senders);
-            guilty.extend(
+            outcome.guilty.extend(
                 blocks
                     .filter(|((bad, good), _)| bad != good)
                     .map(|(_, sender)| *sender),
             );
+            outcome.cleared.extend(one.suspects);
         }
-        guilty.sort_unstable();
-        guilty.dedup();
-        guilty
+        outcome.guilty.sort_unstable();
+        outcome.guilty.dedup();
+        outcome.cleared.sort_unstable();
+        outcome.cleared.dedup();
+        let guilty = &outcome.guilty;
+        outcome
+            .cleared
+            .retain(|addr| guilty.binary_search(addr).is_err());
+        outcome
     }
 }
 
@@ -104,8 +137,11 @@ mod tests {
             vec![]
         );
         assert!(verify.is_suspect(piece) && verify.is_suspected(piece, addr(1)));
-        assert_eq!(verify.passed(piece, &[10, 11, 12]), vec![addr(2)]);
-        assert!(!verify.is_suspect(piece));
+        assert!(verify.suspects(addr(2)) && !verify.suspects(addr(3)));
+        let outcome = verify.passed(piece, &[10, 11, 12]);
+        assert_eq!(outcome.guilty, vec![addr(2)]);
+        assert_eq!(outcome.cleared, vec![addr(1)]);
+        assert!(!verify.is_suspect(piece) && !verify.suspects(addr(1)));
     }
 
     #[test]

@@ -148,6 +148,8 @@ impl Search {
                 | Output::Store { .. }
                 | Output::Evict { .. }
                 | Output::Serve { .. }
+                | Output::ServeUnverified { .. }
+                | Output::Invalidate { .. }
                 | Output::Fail { .. }
                 | Output::Stalled(_)
                 | Output::Lease { .. }

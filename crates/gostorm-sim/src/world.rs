@@ -8,6 +8,7 @@
 mod check;
 mod connection;
 mod driver;
+mod exposed;
 mod figures;
 mod hashing;
 mod network;
@@ -18,6 +19,7 @@ mod spec;
 mod store;
 mod torrent;
 mod trace;
+mod unverified;
 
 use std::collections::VecDeque;
 

@@ -2,7 +2,7 @@
 //!
 //! The driver inserts a buffer when the core reserves a piece and removes it when the core evicts it; reads come from
 //! any thread. What always holds: the first to fill a slot wins and a filled slot never changes; [`PieceCache::read`]
-//! serves verified pieces only; the lock is held to clone `Arc`s and never while bytes are copied. A piece that is
+//! serves verified pieces only, [`PieceCache::read_unverified`] what the core allows; the lock is held to clone `Arc`s and never while bytes are copied. A piece that is
 //! evicted during a read, an upload or hashing lives until that ends.
 
 mod piece;
@@ -24,6 +24,9 @@ thread_local! {
     /// Where a read that crosses blocks is made contiguous. Taken out during use, so that reads may nest.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
+
+/// Pieces in order, and where in the first of them a range begins.
+type Pieces = (SmallVec<[Arc<PieceBuf>; 2]>, usize);
 
 /// The pieces of one torrent that are held, complete or not.
 #[derive(Debug, Default)]
@@ -90,7 +93,27 @@ impl PieceCache {
     ///
     /// False also for a `len` above [`READ_LEN_MAX`] and for a range past the end of the torrent.
     pub fn read(&self, offset: u64, len: usize, piece_len: u32, serve: impl FnOnce(&[u8])) -> bool {
-        let Some((pieces, begin)) = self.verified_pieces(offset, len, piece_len) else {
+        let pieces = self.verified_pieces(offset, len, piece_len);
+        Self::serve(pieces, len, serve)
+    }
+
+    /// Like [`PieceCache::read`], for bytes that need not be verified: true if every block that the range touches is
+    /// here. Only where the core has said so ([`gostorm_core::Output::ServeUnverified`]); never for an upload, and never
+    /// for what is kept on a disk.
+    pub fn read_unverified(
+        &self,
+        offset: u64,
+        len: usize,
+        piece_len: u32,
+        serve: impl FnOnce(&[u8]),
+    ) -> bool {
+        let pieces = self.held_pieces(offset, len, piece_len);
+        Self::serve(pieces, len, serve)
+    }
+
+    /// Serves `len` bytes of these pieces, if there are any and all blocks are here.
+    fn serve(pieces: Option<Pieces>, len: usize, serve: impl FnOnce(&[u8])) -> bool {
+        let Some((pieces, begin)) = pieces else {
             return false;
         };
         if len == 0 {
@@ -119,13 +142,15 @@ impl PieceCache {
         complete
     }
 
-    /// The verified pieces that the range touches, and where in the first one it begins.
-    fn verified_pieces(
-        &self,
-        offset: u64,
-        len: usize,
-        piece_len: u32,
-    ) -> Option<(SmallVec<[Arc<PieceBuf>; 2]>, usize)> {
+    /// The pieces that the range touches, all of them verified, and where in the first one it begins.
+    fn verified_pieces(&self, offset: u64, len: usize, piece_len: u32) -> Option<Pieces> {
+        let (pieces, begin) = self.held_pieces(offset, len, piece_len)?;
+        let verified = pieces.iter().all(|piece| piece.is_verified());
+        verified.then_some((pieces, begin))
+    }
+
+    /// The pieces that the range touches, and where in the first one it begins.
+    fn held_pieces(&self, offset: u64, len: usize, piece_len: u32) -> Option<Pieces> {
         if len > READ_LEN_MAX || piece_len == 0 {
             return None;
         }
@@ -145,8 +170,10 @@ impl PieceCache {
         }
         let end = last_byte % u64::from(piece_len);
         let reaches = |piece: &Arc<PieceBuf>| u64::from(piece.len()) > end;
-        let held = pieces.iter().all(|piece| piece.is_verified());
-        (held && pieces.last().is_some_and(reaches)).then_some((pieces, begin))
+        pieces
+            .last()
+            .is_some_and(reaches)
+            .then_some((pieces, begin))
     }
 }
 

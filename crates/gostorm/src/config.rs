@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use gostorm_core::Policy;
+
 /// Settings of one [`Engine`](crate::Engine).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -20,6 +22,9 @@ pub struct Config {
     pub sleep_after: Duration,
     /// Threads that hash pieces.
     pub hash_threads: usize,
+    /// What streams get that said whom to tell of doubts ([`Engine::open_doubtful`](crate::Engine::open_doubtful));
+    /// all others get verified bytes only.
+    pub policy: Policy,
 }
 
 impl Default for Config {
@@ -32,6 +37,7 @@ impl Default for Config {
             read_deadline: Duration::from_secs(25),
             sleep_after: Duration::from_secs(60),
             hash_threads: 2,
+            policy: Policy::Verified,
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::handle::{COMMANDS_MAX, Command, Handle, INCOMING_MAX, Origin, Torrent
 use crate::hasher::Hasher;
 use crate::listen::{Accept, Listener, Welcome};
 use crate::memory::Memory;
-use crate::read::FileChoice;
+use crate::read::{FileChoice, OnDoubt};
 use crate::shared::Shared;
 use crate::store::TorrentStore;
 use crate::stream::Stream;
@@ -134,9 +134,33 @@ impl Engine {
     /// # Errors
     /// When the engine stops, or the torrent has too much to do.
     pub fn open(&self, request: OpenRequest, choice: FileChoice) -> Result<Stream, EngineError> {
+        self.open_stream(request, choice, None)
+    }
+
+    /// Like [`Engine::open`], for someone who can forget what turns out wrong: where [`Config::policy`] is
+    /// [`Policy::Responsive`](crate::Policy::Responsive), a read that would have to wait for a piece may get its
+    /// bytes before the piece is verified, from trusted peers only. `on_doubt` is told of those that may be wrong.
+    ///
+    /// # Errors
+    /// When the engine stops, or the torrent has too much to do.
+    pub fn open_doubtful(
+        &self,
+        request: OpenRequest,
+        choice: FileChoice,
+        on_doubt: OnDoubt,
+    ) -> Result<Stream, EngineError> {
+        self.open_stream(request, choice, Some(on_doubt))
+    }
+
+    fn open_stream(
+        &self,
+        request: OpenRequest,
+        choice: FileChoice,
+        on_doubt: Option<OnDoubt>,
+    ) -> Result<Stream, EngineError> {
         let handle = self.awake(request)?;
         let reader = ReaderKey(self.shared.next_key());
-        Stream::open(Arc::clone(&handle), reader, choice).ok_or_else(|| {
+        Stream::open(Arc::clone(&handle), reader, choice, on_doubt).ok_or_else(|| {
             handle.leave();
             EngineError::Overloaded
         })

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::error::ResolveError;
 use crate::listen::Incoming;
 use crate::place::Place;
-use crate::read::{FileChoice, Reply};
+use crate::read::{FileChoice, OnDoubt, Reply};
 
 /// Commands that may wait for one driver: above what the kernel sends at a time (`max_background`
 /// 1024 and a few synchronous reads), with a place kept for the close of each open stream.
@@ -38,14 +38,19 @@ pub(crate) struct ReadRequest {
     pub(crate) reply: Reply,
 }
 
+/// A stream that opens.
+pub(crate) struct Opening {
+    pub(crate) reader: ReaderKey,
+    pub(crate) choice: FileChoice,
+    pub(crate) place: Arc<Place>,
+    /// Whom to tell of doubts; without it every byte must be verified.
+    pub(crate) on_doubt: Option<OnDoubt>,
+}
+
 /// What a driver is told.
 pub(crate) enum Command {
     /// A stream opened.
-    Open {
-        reader: ReaderKey,
-        choice: FileChoice,
-        place: Arc<Place>,
-    },
+    Open(Opening),
     /// A read that the cache could not answer.
     Read(ReadRequest),
     /// A read that the cache answered.

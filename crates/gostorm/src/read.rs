@@ -2,12 +2,17 @@
 //!
 //! Shared by the stream that asks and the driver that answers.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use gostorm_wire::Info;
 
 /// Says which file of a torrent is meant, once its info dict is known; `None`: it has no such file.
 pub type FileChoice = Arc<dyn Fn(&Info) -> Option<usize> + Send + Sync>;
+
+/// Is told that these bytes of the file may have been wrong when they were read, so that whoever keeps a copy forgets
+/// it; also after the stream was closed. Called by the torrent's driver: it must not block.
+pub type OnDoubt = Arc<dyn Fn(Range<u64>) + Send + Sync>;
 
 /// Why a read has no bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

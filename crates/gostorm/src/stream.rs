@@ -10,9 +10,9 @@ use std::time::Instant;
 use gostorm_core::ReaderKey;
 use tokio::sync::mpsc::{OwnedPermit, error::TrySendError};
 
-use crate::handle::{Command, Handle, ReadRequest};
+use crate::handle::{Command, Handle, Opening, ReadRequest};
 use crate::place::Place;
-use crate::read::{FileChoice, ReadError, Reply};
+use crate::read::{FileChoice, OnDoubt, ReadError, Reply};
 
 /// An open file.
 #[derive(Debug)]
@@ -30,15 +30,17 @@ impl Stream {
         torrent: Arc<Handle>,
         reader: ReaderKey,
         choice: FileChoice,
+        on_doubt: Option<OnDoubt>,
     ) -> Option<Self> {
         let close = torrent.commands.clone().try_reserve_owned().ok()?;
         let place = Arc::new(Place::default());
-        let opened = Command::Open {
+        let opening = Opening {
             reader,
             choice,
             place: Arc::clone(&place),
+            on_doubt,
         };
-        torrent.commands.try_send(opened).ok()?;
+        torrent.commands.try_send(Command::Open(opening)).ok()?;
         Some(Self {
             reader,
             place,
@@ -162,7 +164,7 @@ mod tests {
         let (incoming, _peers) = mpsc::channel(1);
         let torrent = Arc::new(Handle::new(commands, incoming));
         torrent.join();
-        let stream = Stream::open(torrent, ReaderKey(1), Arc::new(|_| Some(0))).unwrap();
+        let stream = Stream::open(torrent, ReaderKey(1), Arc::new(|_| Some(0)), None).unwrap();
         let located = Located {
             offset: 0,
             len: 1 << 20,

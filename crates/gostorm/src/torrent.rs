@@ -4,8 +4,9 @@
 //! is already there (`Driver::apply`, which never awaits), then one turn of the scheduler for the whole
 //! batch. The files: `driver` the loop's two halves, `links` the peers and errands that both phases use,
 //! `search` the phase before the info dict is known, `running` the phase with a swarm, `reads` those that
-//! wait, `errand` what is done beside the driver (dial, announce, load).
+//! wait, `doubts` who was served what may be wrong, `errand` what is done beside the driver (dial, announce, load).
 
+mod doubts;
 mod driver;
 mod errand;
 mod links;

@@ -26,7 +26,7 @@ pub use key::{Form, Key, Kind};
 pub use load::{Ignored, Loaded, Sources, load};
 pub use reference::defaults;
 pub use settings::{Config, DirectorySettings, EngineSettings, FsSettings, WebSettings};
-pub use units::{ByteSize, LogLevel};
+pub use units::{ByteSize, LogLevel, Verification};
 
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,8 @@ pub(crate) struct Cursor {
     sample_start: Time,
     sample_bytes: u64,
     pub(crate) last_read: Time,
+    /// Its reader is served by blocks.
+    pub(super) blockwise: bool,
     /// A parked cursor has no window until it is read again.
     pub(crate) parked: bool,
     /// Bytes ahead that it may have now; set by `Demand::share_windows`.
@@ -80,6 +82,7 @@ impl Cursor {
             sample_start: now,
             sample_bytes: 0,
             last_read: now,
+            blockwise: false,
             parked: false,
             window: first_window,
             lag: Duration::ZERO,

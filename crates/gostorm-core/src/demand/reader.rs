@@ -28,10 +28,12 @@ pub(super) struct Reader {
     pub(super) class: ReaderClass,
     /// Since when it reads faster than a film.
     fast_since: Option<Time>,
+    /// It is served by blocks: a window begins at the block where it is, not where its piece begins.
+    pub(super) blockwise: bool,
 }
 
 impl Reader {
-    pub(super) const fn new(key: ReaderKey, file: FileSpan) -> Self {
+    pub(super) const fn new(key: ReaderKey, file: FileSpan, blockwise: bool) -> Self {
         Self {
             key,
             file,
@@ -39,6 +41,7 @@ impl Reader {
             consumed: 0,
             class: ReaderClass::Probe,
             fast_since: None,
+            blockwise,
         }
     }
 

@@ -24,6 +24,7 @@ fn demand(pieces: u64) -> Demand {
             offset: 0,
             len: pieces * PIECE,
         },
+        false,
     );
     demand
 }
@@ -117,6 +118,7 @@ fn windows_share_what_there_is_and_a_small_want_leaves_more_to_the_others() {
                 offset: 0,
                 len: 4_000 * PIECE,
             },
+            false,
         );
     }
     demand.touch(Time::ZERO, ReaderKey(1), &(0..4_096)).unwrap();
@@ -154,6 +156,7 @@ fn a_waiting_read_comes_before_every_window_and_one_left_behind_gives_way() {
             range,
             since: Time::ZERO,
             deadline: Time(25_000_000),
+            blockwise: false,
         }));
     };
     wait(&mut demand, 1, 10);
@@ -190,6 +193,7 @@ fn the_want_counts_the_reads_that_wait_at_the_end_of_a_file() {
             range,
             since: Time::ZERO,
             deadline: Time(25_000_000),
+            blockwise: false,
         });
     }
     let want = demand.bytes_wanted(Time::ZERO, &layout).total();
@@ -209,6 +213,7 @@ fn closing_a_reader_hands_back_its_reads_and_drops_its_windows() {
         range,
         since: Time::ZERO,
         deadline: Time(1),
+        blockwise: false,
     });
     assert_eq!(demand.close(READER), vec![ReadKey(7)]);
     assert!(!demand.has_readers() && demand.protected(Time::ZERO).is_empty());
@@ -239,6 +244,7 @@ proptest! {
                     range,
                     since: now,
                     deadline: Time(25_000_000),
+                    blockwise: false,
                 });
             }
         }
@@ -277,7 +283,7 @@ fn opened_large() -> (Demand, Layout) {
     };
     let layout = Layout::new(4 << 20, LARGE, vec![span]).unwrap();
     let mut demand = Demand::default();
-    demand.open(ReaderKey(1), span);
+    demand.open(ReaderKey(1), span, false);
     demand.touch(Time::ZERO, ReaderKey(1), &(0..65_536));
     demand.share_windows(Time::ZERO, 64 << 20, 4 << 20);
     (demand, layout)
@@ -315,8 +321,8 @@ fn played_and_probed() -> (Demand, Layout, Time) {
     };
     let layout = Layout::new(1 << 20, LARGE, vec![span]).unwrap();
     let mut demand = Demand::default();
-    demand.open(READER, span);
-    demand.open(ReaderKey(2), span);
+    demand.open(READER, span, false);
+    demand.open(ReaderKey(2), span, false);
     let mut now = Time::ZERO;
     stream(&mut demand, &mut now, 0, 4 * MIB);
     demand
@@ -354,7 +360,7 @@ fn a_copy_that_goes_on_faster_than_a_film_is_a_scan() {
         offset: 0,
         len: 8 * LARGE,
     };
-    demand.open(READER, span);
+    demand.open(READER, span, false);
     let mut now = Time::ZERO;
     for step in 0..32_000 {
         demand
@@ -385,6 +391,7 @@ fn a_probe_beside_a_playback_is_due_later_and_has_a_small_window() {
             range,
             since: now,
             deadline: Time(25_000_000),
+            blockwise: false,
         });
     };
     wait(1, 2, 600 * MIB);

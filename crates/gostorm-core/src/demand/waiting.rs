@@ -22,4 +22,6 @@ pub(crate) struct Waiting {
     pub(crate) range: Range<u64>,
     pub(crate) since: Time,
     pub(crate) deadline: Time,
+    /// It is served as soon as its blocks are here: they come before the rest of their pieces.
+    pub(crate) blockwise: bool,
 }

@@ -54,6 +54,8 @@ impl Bench {
                 | Output::Store { .. }
                 | Output::Evict { .. }
                 | Output::Serve { .. }
+                | Output::ServeUnverified { .. }
+                | Output::Invalidate { .. }
                 | Output::Fail { .. }
                 | Output::Stalled(_)
                 | Output::Lease { .. }

@@ -87,13 +87,26 @@ impl Swarm {
             return;
         };
         self.held.touch(piece);
-        for sender in active.senders() {
-            if let Some(peer) = self.peers.get_mut(&sender) {
+        let mut senders = active.senders();
+        for sender in &senders {
+            if let Some(peer) = self.peers.get_mut(sender) {
                 peer.good_bytes += u64::from(BLOCK_LEN);
             }
         }
-        let guilty = self.verify.passed(piece, digests);
-        self.ban(&guilty);
+        senders.sort_unstable();
+        senders.dedup();
+        for addr in senders
+            .iter()
+            .filter_map(|sender| self.addresses.get(sender))
+        {
+            self.trust.prove(*addr);
+        }
+        let outcome = self.verify.passed(piece, digests);
+        for addr in outcome.cleared {
+            self.trust.prove(addr);
+        }
+        self.ban(&outcome.guilty);
+        self.clear_exposed(piece);
         self.serve_with(piece);
     }
 
@@ -105,10 +118,11 @@ impl Swarm {
             .unwrap_or_default();
         self.wasted += u64::from(self.layout.piece_size(piece));
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let addrs = senders
+        let addrs: Vec<SocketAddr> = senders
             .iter()
             .map(|key| self.addresses.get(key).copied().unwrap_or(unknown))
             .collect();
+        self.fall_back(&addrs);
         let guilty = self.verify.failed(piece, addrs, digests.to_vec());
         self.ban(&guilty);
         self.evict(piece);
@@ -116,6 +130,7 @@ impl Swarm {
 
     fn ban(&mut self, guilty: &[SocketAddr]) {
         for addr in guilty.iter().filter(|addr| !addr.ip().is_unspecified()) {
+            self.trust.doubt(*addr);
             if !self.connect.ban(addr.ip()) {
                 continue;
             }
@@ -149,6 +164,7 @@ impl Swarm {
         self.picker.drop_piece(piece);
         self.held.release(&self.layout, piece);
         self.push(Output::Evict { piece });
+        self.take_back_exposed(piece);
     }
 
     pub(super) fn lease(&mut self, bytes: u64) {

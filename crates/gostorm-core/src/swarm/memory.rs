@@ -12,12 +12,13 @@ use gostorm_wire::PieceIndex;
 
 use super::Swarm;
 use crate::class::ReaderClass;
+use crate::demand::Wanted;
 use crate::event::PeerKey;
 use crate::held::Held;
 use crate::layout::Layout;
 use crate::peer::Peer;
 use crate::picker::Picker;
-use crate::schedule::Room;
+use crate::schedule::{Room, Sources};
 use crate::time::Time;
 use crate::verify::Verify;
 
@@ -36,6 +37,8 @@ pub(super) struct Memory<'a> {
     pub(super) held: &'a mut Held,
     pub(super) verify: &'a Verify,
     pub(super) protected: Vec<Range<u64>>,
+    /// Pieces that are due by then come from trusted peers alone, if these suffice.
+    pub(super) trusted_until: Option<Time>,
     pub(super) evicted: Vec<PieceIndex>,
     pub(super) started: Vec<(PieceIndex, bool)>,
 }
@@ -60,10 +63,29 @@ impl Room for Memory<'_> {
         true
     }
 
-    fn only(&mut self, picker: &mut Picker, piece: PieceIndex, peers: &[&Peer]) -> Option<PeerKey> {
+    fn sources(&mut self, picker: &mut Picker, wanted: &Wanted, peers: &[&Peer]) -> Sources {
+        let piece = wanted.piece;
         if !self.verify.is_suspect(piece) {
-            return None;
+            let soon = self.trusted_until.is_some_and(|until| wanted.due <= until);
+            return if soon && trusted_suffice(piece, peers) {
+                Sources::Trusted
+            } else {
+                Sources::Any
+            };
         }
+        self.lone_source(picker, piece, peers)
+            .map_or(Sources::Any, Sources::One)
+    }
+}
+
+impl Memory<'_> {
+    /// The one peer that fills a piece which failed before.
+    fn lone_source(
+        &self,
+        picker: &mut Picker,
+        piece: PieceIndex,
+        peers: &[&Peer],
+    ) -> Option<PeerKey> {
         let servers: Vec<&Peer> = peers
             .iter()
             .copied()
@@ -90,6 +112,23 @@ impl Room for Memory<'_> {
         active.only = Some(chosen.unwrap_or(best).key);
         active.only
     }
+}
+
+/// True when the trusted ones of those who serve the piece are good for half of what all would bring.
+fn trusted_suffice(piece: PieceIndex, peers: &[&Peer]) -> bool {
+    let serving = peers
+        .iter()
+        .filter(|peer| !peer.snubbed && peer.serves(piece));
+    let (mut trusted, mut others) = (0.0, 0.0);
+    for peer in serving {
+        let rates = if peer.trusted {
+            &mut trusted
+        } else {
+            &mut others
+        };
+        *rates += peer.estimate.rate();
+    }
+    trusted > 0.0 && trusted >= others
 }
 
 impl Swarm {

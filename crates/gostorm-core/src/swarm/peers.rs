@@ -7,7 +7,7 @@ use gostorm_wire::{BlockSpan, Message, PieceIndex};
 
 use super::Swarm;
 use crate::bits::Bits;
-use crate::connect::{KnownPeer, Source};
+use crate::connect::KnownPeer;
 use crate::estimate::Estimate;
 use crate::event::{DisconnectReason, Output, PeerKey};
 use crate::layout::BlockRef;
@@ -28,7 +28,10 @@ const FAR_SLOWER: f64 = 10.0;
 impl Swarm {
     pub(super) fn remember(&mut self, known: &[KnownPeer]) {
         for peer in known {
-            self.connect.add(Source::KnownGood, [peer.addr], peer.rate);
+            self.connect.learn(*peer);
+            if peer.trusted {
+                self.trust.prove(peer.addr);
+            }
         }
     }
 
@@ -60,7 +63,12 @@ impl Swarm {
         if !incoming {
             self.connect.connected(addr);
         }
-        let estimate = Estimate::new(rtt_us, self.connect.known_rate(addr));
+        let known = self.connect.known(addr);
+        // From the dial to the handshake are two round trips where the connection itself costs one: what an
+        // earlier session measured is nearer, unless the peer has come nearer since.
+        let known_rtt = known.map(|known| known.rtt_us).filter(|rtt| *rtt > 0);
+        let rtt_us = rtt_us.into_iter().chain(known_rtt).min();
+        let estimate = Estimate::new(rtt_us, known.map(|known| known.rate));
         let mut peer = Peer::new(
             key,
             addr,
@@ -91,6 +99,11 @@ impl Swarm {
         };
         for block in peer.withdraw_all() {
             self.picker.release(block, key);
+        }
+        if peer.is_good() {
+            self.connect.learn(peer.known());
+        } else if peer.snubbed && !peer.incoming {
+            self.connect.unlearn(peer.addr);
         }
         self.connect
             .closed(self.now, peer.addr, peer.good_bytes > 0);

@@ -6,14 +6,19 @@ use gostorm_wire::PieceIndex;
 
 use super::Swarm;
 use crate::budget::Want;
+use crate::config::Policy;
 use crate::demand::Waiting;
 use crate::event::{FailReason, Output, ReadKey, ReaderKey};
 use crate::time::Time;
 
 impl Swarm {
-    pub(super) fn open(&mut self, reader: ReaderKey, file: usize) {
+    pub(super) fn open(&mut self, reader: ReaderKey, file: usize, policy: Policy) {
         if let Some(span) = self.layout.files().get(file) {
-            self.demand.open(reader, *span);
+            let blockwise = policy == Policy::Responsive;
+            if blockwise {
+                self.responsive.insert(reader);
+            }
+            self.demand.open(reader, *span, blockwise);
             self.demand_moved = true;
         }
     }
@@ -25,6 +30,10 @@ impl Swarm {
                 read,
                 reason: FailReason::Closed,
             });
+        }
+        self.responsive.remove(&reader);
+        if !self.demand.has_readers() {
+            self.take_back_overdue();
         }
         self.demand_moved = true;
     }
@@ -61,6 +70,7 @@ impl Swarm {
             range,
             since: self.now,
             deadline,
+            blockwise: self.is_responsive(reader),
         };
         if !self.demand.wait(waiting) {
             self.push(Output::Fail {

@@ -6,6 +6,7 @@ use super::Swarm;
 use crate::class::ReaderClass;
 use crate::connect::KnownPeer;
 use crate::key::ReaderKey;
+use crate::peer::Peer;
 use crate::stall::Stall;
 
 /// Counters of one swarm.
@@ -41,6 +42,10 @@ pub struct Stats {
     pub hedges: u64,
     /// Pieces that failed their hash.
     pub hash_failures: u64,
+    /// Reads that were served before their pieces were verified.
+    pub unverified_reads: u64,
+    /// Bytes of such reads whose pieces are not verified yet are somewhere.
+    pub exposed: bool,
 }
 
 /// One peer as it stands.
@@ -118,6 +123,8 @@ impl Swarm {
             abandoned_bytes: self.abandoned,
             hedges: self.hedge.count(),
             hash_failures: self.verify.failures(),
+            unverified_reads: self.unverified_reads,
+            exposed: self.is_exposed(),
         }
     }
 
@@ -136,29 +143,32 @@ impl Swarm {
         })
     }
 
-    /// The peers that are worth remembering for the next session: they sent verified data.
+    /// The peers that are worth remembering for the next session: they sent verified data in this one, or
+    /// in an earlier one and were not tried in vain since. Trusted are those of whom nothing is in doubt.
     #[must_use]
     pub fn known_good(&self) -> Vec<KnownPeer> {
-        let good = self
-            .peers
-            .values()
-            .filter(|peer| peer.good_bytes > 0 && !peer.snubbed && !peer.incoming);
-        good.map(|peer| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a float cast saturates, and a rate is not negative"
-            )]
-            let rate = peer.estimate.rate() as u64;
-            let rtt_us = u64::try_from(peer.estimate.rtt().as_micros()).unwrap_or(u64::MAX);
-            KnownPeer {
-                addr: peer.addr,
-                rate,
-                rtt_us,
-                trusted: true,
-            }
-        })
-        .collect()
+        let connected = self.peers.values().filter(|peer| !peer.incoming);
+        let mut good: Vec<KnownPeer> = connected
+            .clone()
+            .filter(|peer| peer.is_good())
+            .map(Peer::known)
+            .collect();
+        let here = |known: &KnownPeer| {
+            let better = |peer: &Peer| peer.addr == known.addr && (peer.is_good() || peer.snubbed);
+            connected.clone().any(better)
+        };
+        let others = self.connect.known_good().into_iter();
+        good.extend(others.filter(|known| !here(known)));
+        for peer in &mut good {
+            peer.trusted = self.is_trusted(peer.addr);
+        }
+        good
+    }
+
+    /// True while bytes that were served are not verified yet.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.exposed.is_empty()
     }
 
     /// True when a reader has gone on in sequence, and was no mere probe, at any time.

@@ -10,11 +10,13 @@ use gostorm_wire::{BLOCK_LEN, Message, PieceIndex};
 
 use super::*;
 use crate::budget::Want;
-use crate::event::{FailReason, ReadKey, ReaderKey};
+use crate::config::Policy;
+use crate::event::{FailReason, ReadKey};
 use crate::layout::{BlockRef, FileSpan};
 
 mod explain;
 mod peers;
+mod responsive;
 
 const PIECE: u64 = 8 * BLOCK_LEN as u64;
 const FILE: u64 = 40 * PIECE;
@@ -39,6 +41,7 @@ impl Bench {
         bench.give(Input::Open {
             reader: ReaderKey(1),
             file: 0,
+            policy: Policy::Verified,
         });
         bench.give(Input::Lease {
             bytes: pieces * PIECE,

@@ -10,6 +10,7 @@ use super::Swarm;
 use super::memory::Memory;
 use crate::announce::{Announce, AnnouncePlan};
 use crate::budget::Want;
+use crate::demand::Wanted;
 use crate::event::{Output, PeerKey};
 use crate::layout::BlockRef;
 use crate::peer::Peer;
@@ -27,6 +28,8 @@ const AHEAD_PERCENT: u64 = 85;
 const URGENT: Duration = Duration::from_millis(1_500);
 /// So many of them at a time.
 const URGENT_PIECES: usize = 4;
+/// And so many of them and of reads that wait for their blocks alone.
+const URGENT_MAX: usize = 16;
 /// How often lateness is looked at while a read waits.
 const LATE_EVERY: Duration = Duration::from_millis(50);
 
@@ -35,7 +38,9 @@ impl Swarm {
         if self.asleep {
             return;
         }
+        self.serve_unverified();
         self.fail_late_reads();
+        self.take_back_overdue();
         self.take_back_forgotten();
         self.snub_silent_peers();
         self.replace_worst_peer();
@@ -170,12 +175,14 @@ impl Swarm {
         if !self.demand.has_readers() {
             return;
         }
+        let trusted_until = self.mark_trusted();
         let protected = self.demand.protected(self.now);
         let mut memory = Memory {
             layout: &self.layout,
             held: &mut self.held,
             verify: &self.verify,
             protected,
+            trusted_until,
             evicted: Vec::new(),
             started: Vec::new(),
         };
@@ -188,6 +195,7 @@ impl Swarm {
         // Bytes are given back before others are taken, so that the driver's pool never overflows.
         for piece in evicted {
             self.push(Output::Evict { piece });
+            self.take_back_exposed(piece);
         }
         for (piece, want_digests) in started {
             self.push(Output::Reserve {
@@ -206,14 +214,22 @@ impl Swarm {
             return;
         }
         let mut wanted = self.demand.wanted(self.now, &self.layout);
-        let next = (0..URGENT_PIECES)
-            .map_while(|_| wanted.next_missing(self.picker.verified()))
-            .take_while(|next| next.due <= self.now + URGENT);
-        let mut urgent: Vec<PieceIndex> = Vec::with_capacity(URGENT_PIECES);
-        for piece in next.map(|next| next.piece) {
+        let mut urgent: Vec<Wanted> = Vec::with_capacity(URGENT_MAX);
+        let mut pieces = 0;
+        for _ in 0..URGENT_MAX {
+            let next = wanted.next_missing(self.picker.verified());
+            let Some(next) = next.filter(|next| next.due <= self.now + URGENT) else {
+                break;
+            };
+            pieces += usize::from(!next.is_read());
+            if pieces > URGENT_PIECES {
+                break;
+            }
             // Two readers may want the same piece; the order is by urgency and stays.
-            if !urgent.contains(&piece) {
-                urgent.push(piece);
+            let same =
+                |other: &Wanted| other.piece == next.piece && other.is_read() == next.is_read();
+            if next.is_read() || !urgent.iter().any(same) {
+                urgent.push(next);
             }
         }
         let peers: Vec<&Peer> = self.peers.values().collect();
@@ -332,6 +348,7 @@ impl Swarm {
             late,
             self.patience_ends(),
             self.demand.next_return(self.now),
+            self.exposed.next_overdue(),
             announce,
             idle,
         ]

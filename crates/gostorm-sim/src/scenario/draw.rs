@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gostorm_core::Policy;
+
 use crate::link::LinkSpec;
 use crate::peer::{Lie, PeerSpec, Share};
 use crate::player::{Film, FilmStep, PlayerKind, PlayerSpec};
@@ -51,6 +53,7 @@ pub(super) fn plan(seed: u64) -> (WorldSpec, Duration) {
         hash_rate: pick(&mut rng, &[40, 200, 800]) * 1_000_000,
         lease_delay: Duration::from_micros(pick(&mut rng, &[0, 0, 300, 20_000])),
         read_deadline: Duration::from_secs(25),
+        policy: Policy::Verified,
         torrents,
         players,
     };

@@ -47,6 +47,7 @@ impl World {
         );
         assert!(stats.candidates <= 1_300, "the address book is bounded");
         assert!(stats.waiting_reads <= 4_096, "waiting reads are bounded");
+        one.exposed.check(self.now);
         assert!(
             stats.outstanding_blocks <= stats.peers as u64 * 256,
             "pipelines are bounded"
@@ -156,6 +157,7 @@ impl World {
         (0..self.torrents.len()).for_each(|torrent| self.shut_down(torrent));
         for one in &self.torrents {
             assert_eq!(one.store.bytes(), 0, "a sleeping torrent holds nothing");
+            one.exposed.check_end();
             assert_eq!(one.swarm.stats().peers, 0, "nor has it peers");
             assert_eq!(one.swarm.wake_at(), Time::NEVER, "nor does it wake");
             one.swarm.check_invariants();

@@ -68,6 +68,8 @@ impl World {
             Output::Store { block } => self.store(torrent, block),
             Output::Evict { piece } => self.torrents[torrent].store.evict(piece),
             Output::Serve { read } => self.serve(torrent, read),
+            Output::ServeUnverified { read } => self.serve_unverified(torrent, read),
+            Output::Invalidate { file, range } => self.take_back(torrent, file, &range),
             Output::Fail { read, reason } => self.fail(read, reason),
             Output::Lease { want, held } => self.lease(torrent, want, held),
             Output::Announce(plan) => self.announce(torrent, &plan),

@@ -60,6 +60,9 @@ impl World {
         } else {
             Vec::new()
         };
+        if ok {
+            self.forget_exposed(torrent, piece);
+        }
         self.give(torrent, Input::Hashed { piece, ok, digests });
     }
 }

@@ -10,7 +10,7 @@ use super::{Event, World};
 use crate::player::{Player, PlayerReport, Seat};
 
 /// From the driver to the player: the reply crosses the kernel.
-const HOP: Duration = Duration::from_micros(100);
+pub(super) const HOP: Duration = Duration::from_micros(100);
 
 impl World {
     pub(super) fn all_done(&self) -> bool {
@@ -40,6 +40,7 @@ impl World {
             Input::Open {
                 reader: ReaderKey(at as u64),
                 file: spec.file,
+                policy: self.spec.policy,
             },
         );
         let mut rng = self.rng.fork(at as u64 ^ 0xF00D);
@@ -170,7 +171,7 @@ impl World {
     }
 
     #[expect(clippy::panic, reason = "a broken rule ends the run")]
-    fn decide(&mut self, read: ReadKey) -> ReadOrder {
+    pub(super) fn decide(&mut self, read: ReadKey) -> ReadOrder {
         let Some(order) = self.reads.get_mut(&read.0) else {
             panic!("{read:?} is answered and was never asked, or twice");
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gostorm_core::{FileSpan, Layout, LayoutError};
+use gostorm_core::{FileSpan, Layout, LayoutError, Policy};
 
 use crate::link::LinkSpec;
 use crate::peer::PeerSpec;
@@ -63,6 +63,8 @@ pub struct WorldSpec {
     pub lease_delay: Duration,
     /// A read fails after this.
     pub read_deadline: Duration,
+    /// What the players accept.
+    pub policy: Policy,
     /// The torrents.
     pub torrents: Vec<TorrentSpec>,
     /// The players.
@@ -80,6 +82,7 @@ impl WorldSpec {
             hash_rate: 800_000_000,
             lease_delay: Duration::ZERO,
             read_deadline: Duration::from_secs(25),
+            policy: Policy::Verified,
             torrents: vec![torrent],
             players,
         }

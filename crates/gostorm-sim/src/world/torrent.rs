@@ -2,6 +2,7 @@
 
 use gostorm_core::{Config, Swarm, Time};
 
+use super::exposed::Exposed;
 use super::spec::TorrentSpec;
 use super::store::Store;
 use crate::rng::mix;
@@ -11,6 +12,7 @@ pub(super) struct Torrent {
     pub(super) spec: TorrentSpec,
     pub(super) swarm: Swarm,
     pub(super) store: Store,
+    pub(super) exposed: Exposed,
     pub(super) wake_at: Time,
     pub(super) wake_number: u64,
     /// It took an input since its last turn.
@@ -43,6 +45,7 @@ impl Torrent {
         };
         Self {
             store: Store::default(),
+            exposed: Exposed::default(),
             swarm: Swarm::new(config, layout, mix(seed)),
             wake_at: Time::NEVER,
             wake_number: 0,

@@ -75,7 +75,10 @@ fn hash_output(output: &Output, into: &mut FxHasher) {
         } => (piece, want_digests).hash(into),
         Output::Store { block } => block.hash(into),
         Output::Evict { piece } => piece.hash(into),
-        Output::Serve { read } | Output::Fail { read, .. } => read.hash(into),
+        Output::Serve { read } | Output::ServeUnverified { read } | Output::Fail { read, .. } => {
+            read.hash(into);
+        }
+        Output::Invalidate { file, range } => (file, range).hash(into),
         Output::Lease { want, held } => {
             (want.playback, want.others, want.hungry, held).hash(into);
         }

@@ -1,6 +1,6 @@
 //! From a magnet link to the info dict, among peers of all manners, and on to the swarm.
 
-use gostorm_core::{Config, FileSpan, Input, Layout, Output, ReaderKey, Swarm, Time};
+use gostorm_core::{Config, FileSpan, Input, Layout, Output, Policy, ReaderKey, Swarm, Time};
 use gostorm_sim::search::{Manner, Search, SearchPeer};
 
 use crate::kit::{ms, secs};
@@ -96,6 +96,7 @@ fn the_swarm_goes_on_with_the_peers_of_the_search() {
     give(Input::Open {
         reader: ReaderKey(1),
         file: 0,
+        policy: Policy::Verified,
     });
     for prelude in preludes {
         let peer = prelude.peer;

@@ -7,4 +7,5 @@ mod healthy;
 mod kit;
 mod magnet;
 mod memory;
+mod responsive;
 mod seeds;

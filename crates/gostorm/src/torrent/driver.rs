@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gostorm_core::resolve::{Progress, ResolveInput};
-use gostorm_core::{Input, PeerKey, ReaderKey, Time};
+use gostorm_core::{Input, PeerKey, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::errand::{self, Errand};
@@ -22,12 +22,10 @@ use super::reads::EarlyReads;
 use super::running::Running;
 use super::search::Search;
 use crate::error::ResolveError;
-use crate::handle::{Command, Handle, Origin};
+use crate::handle::{Command, Handle, Opening, Origin};
 use crate::hasher::HashResult;
 use crate::listen::Incoming;
 use crate::peer::PeerEvent;
-use crate::place::Place;
-use crate::read::FileChoice;
 use crate::shared::Shared;
 
 /// Events taken from each queue in one batch, before the scheduler has its turn.
@@ -81,7 +79,7 @@ struct Driver {
     start: Instant,
     tenant: u64,
     early: EarlyReads,
-    opened: Vec<(ReaderKey, FileChoice, Arc<Place>)>,
+    opened: Vec<Opening>,
     wishes: Vec<Wish>,
     /// The place among the waking torrents, and since when it is held.
     wake: Option<(OwnedSemaphorePermit, Instant)>,

@@ -147,6 +147,8 @@ impl Links {
             | Output::Store { .. }
             | Output::Evict { .. }
             | Output::Serve { .. }
+            | Output::ServeUnverified { .. }
+            | Output::Invalidate { .. }
             | Output::Fail { .. }
             | Output::Stalled(_)
             | Output::Lease { .. }) => return Some(other),

@@ -59,6 +59,7 @@ impl EarlyReads {
 
 /// A read that the swarm works on.
 pub(super) struct PendingRead {
+    pub(super) reader: ReaderKey,
     /// In the torrent.
     pub(super) offset: u64,
     pub(super) len: u32,

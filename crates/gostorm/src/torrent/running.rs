@@ -3,26 +3,30 @@
 //! A block that the swarm wants moves from the event into its piece's slot while the output that says
 //! so is carried out; any other is dropped, and its buffer returns to the pool.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gostorm_core::{FailReason, Input, Layout, Output, PeerKey, ReaderKey, Source, Swarm, Time};
+use gostorm_core::{
+    FailReason, Input, Layout, Output, PeerKey, Policy, ReaderKey, Source, Swarm, Time,
+};
 use gostorm_wire::{
     EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Info, Message, PieceIndex, UtMetadata,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::doubts::Doubts;
 use super::errand::Errand;
 use super::links::{Links, UT_METADATA_ID};
 use super::reads::{PendingRead, PendingReads};
 use crate::cache::{PieceCache, READ_LEN_MAX};
-use crate::handle::ReadRequest;
+use crate::handle::{Opening, ReadRequest};
 use crate::hasher::{HashRequest, HashResult};
 use crate::peer::PeerWhat;
-use crate::place::{Located, Place};
+use crate::place::Located;
 use crate::pool::BlockBuf;
-use crate::read::{FileChoice, ReadError};
+use crate::read::ReadError;
 
 /// A torrent whose info dict is known.
 pub(super) struct Running {
@@ -31,6 +35,7 @@ pub(super) struct Running {
     pub(super) info_bytes: Bytes,
     cache: Arc<PieceCache>,
     pending: PendingReads,
+    doubts: Doubts,
     /// Where each open reader's file begins, and its length; `None`: the torrent has no such file.
     readers: FxHashMap<ReaderKey, Option<(u64, u64)>>,
     /// Pieces whose good try must bring the digests of its blocks.
@@ -55,6 +60,7 @@ impl Running {
             info_bytes,
             cache: Arc::new(PieceCache::new()),
             pending: PendingReads::default(),
+            doubts: Doubts::default(),
             readers: FxHashMap::default(),
             wants_digests: FxHashSet::default(),
             touched: Vec::new(),
@@ -84,7 +90,9 @@ impl Running {
         while let Some(output) = self.swarm.poll() {
             match links.act(output) {
                 Some(Output::Store { block }) => self.store(block, payload.take()),
-                Some(Output::Serve { read }) => self.serve(read),
+                Some(Output::Serve { read }) => self.serve(read, Policy::Verified),
+                Some(Output::ServeUnverified { read }) => self.serve(read, Policy::Responsive),
+                Some(Output::Invalidate { file, range }) => self.invalidate(links, file, range),
                 Some(Output::Fail { read, reason }) => self.fail(read, reason),
                 Some(Output::Reserve {
                     piece,
@@ -132,8 +140,14 @@ impl Running {
         }
     }
 
-    fn serve(&mut self, read: gostorm_core::ReadKey) {
-        let Some(PendingRead { offset, len, reply }) = self.pending.remove(read) else {
+    fn serve(&mut self, read: gostorm_core::ReadKey, policy: Policy) {
+        let Some(PendingRead {
+            reader,
+            offset,
+            len,
+            reply,
+        }) = self.pending.remove(read)
+        else {
             return;
         };
         let mut reply = Some(reply);
@@ -142,8 +156,15 @@ impl Running {
                 reply.send(Ok(bytes));
             }
         };
-        self.cache
-            .read(offset, len as usize, self.swarm.layout().piece_len(), serve);
+        let piece_len = self.swarm.layout().piece_len();
+        match policy {
+            Policy::Verified => self.cache.read(offset, len as usize, piece_len, serve),
+            Policy::Responsive => {
+                self.doubts.served(reader);
+                self.cache
+                    .read_unverified(offset, len as usize, piece_len, serve)
+            }
+        };
         if let Some(reply) = reply {
             tracing::error!(
                 offset,
@@ -152,6 +173,16 @@ impl Running {
             );
             reply.send(Err(ReadError::Unavailable));
         }
+    }
+
+    /// Bytes that were served may be wrong: whoever got them hears of it.
+    fn invalidate(&self, links: &Links, file: usize, range: Range<u64>) {
+        let Some(span) = self.swarm.layout().files().get(file) else {
+            return;
+        };
+        let range = range.start - span.offset..range.end - span.offset;
+        tracing::info!(torrent = %links.info_hash, file, ?range, "bytes that were served before they were verified are taken back");
+        self.doubts.tell(file, &range);
     }
 
     fn fail(&mut self, read: gostorm_core::ReadKey, reason: FailReason) {
@@ -216,14 +247,13 @@ impl Running {
         self.input(now, links, Input::Hashed { piece, ok, digests }, None);
     }
 
-    pub(super) fn open(
-        &mut self,
-        now: Time,
-        links: &mut Links,
-        reader: ReaderKey,
-        choice: &FileChoice,
-        place: &Place,
-    ) {
+    pub(super) fn open(&mut self, now: Time, links: &mut Links, opening: Opening) {
+        let Opening {
+            reader,
+            choice,
+            place,
+            on_doubt,
+        } = opening;
         let file = choice(&self.info);
         let span = file
             .and_then(|file| self.swarm.layout().files().get(file))
@@ -242,12 +272,28 @@ impl Running {
         };
         // A stream is opened once; a second value would be the same.
         let _ = place.located.set(located);
-        self.input(now, links, Input::Open { reader, file }, None);
+        let policy = match on_doubt {
+            Some(on_doubt) if links.shared.config.policy == Policy::Responsive => {
+                self.doubts.open(reader, file, on_doubt);
+                Policy::Responsive
+            }
+            Some(_) | None => Policy::Verified,
+        };
+        let input = Input::Open {
+            reader,
+            file,
+            policy,
+        };
+        self.input(now, links, input, None);
     }
 
     pub(super) fn close(&mut self, now: Time, links: &mut Links, reader: ReaderKey) {
         if self.readers.remove(&reader).is_some() {
             self.input(now, links, Input::Close { reader }, None);
+            self.doubts.close(reader);
+            if !self.swarm.is_exposed() {
+                self.doubts.settle();
+            }
         }
     }
 
@@ -281,7 +327,12 @@ impl Running {
         }
         let offset = base + offset;
         let range = offset..offset + u64::from(len);
-        let read = self.pending.insert(PendingRead { offset, len, reply });
+        let read = self.pending.insert(PendingRead {
+            reader,
+            offset,
+            len,
+            reply,
+        });
         self.input(
             now,
             links,

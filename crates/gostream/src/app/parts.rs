@@ -12,6 +12,7 @@ use gostream_store::{StateLock, Store, StubTree};
 
 use super::store::EngineStore;
 use crate::cli::{Context, Failure};
+use crate::config::Verification;
 use crate::librarian::{Librarian, Shelf};
 
 /// Threads that hash pieces: one keeps up with any line of a small board, two with a LAN.
@@ -96,6 +97,10 @@ fn engine_config(context: &Context, listen: Vec<SocketAddr>) -> gostorm::Config 
         read_deadline: read_deadline(engine.read_deadline),
         sleep_after: engine.disconnect_timeout,
         hash_threads: cores.min(HASH_THREADS_MAX),
+        policy: match engine.verification {
+            Verification::Verified => gostorm::Policy::Verified,
+            Verification::Responsive => gostorm::Policy::Responsive,
+        },
     }
 }
 

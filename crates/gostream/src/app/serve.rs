@@ -88,7 +88,7 @@ impl Server {
             Arc::new(FsMetrics::default()),
         );
         let mounted = mounted.map_err(|error| Failure::Failed(error.to_string()))?;
-        source.set_names(mounted.publisher());
+        source.set_mount(mounted.publisher(), mounted.events());
         parts.shelf.publish_to(mounted.publisher(), broken);
         parts
             .librarian

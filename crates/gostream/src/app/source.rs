@@ -3,11 +3,14 @@
 //! Opening wakes the torrent of a stub and returns at once; a read goes straight to the stream, with its
 //! reply. Which file of the torrent a stub means is decided when the info dict is known.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use gostorm::{Engine, EngineError, FileChoice, OpenRequest, ReadError, Stream};
+use gostorm::{Engine, EngineError, FileChoice, OnDoubt, OpenRequest, ReadError, Stream};
 use gostorm_wire::{Info, InfoHash, Magnet};
-use gostream_fs::{MediaFile, MediaSource, OpenError, Publisher, ReadFailure, ReadReply};
+use gostream_fs::{
+    EventSender, MediaFile, MediaSource, OpenError, Publisher, ReadFailure, ReadReply,
+};
 use gostream_library::{Stub, TorrentFile, match_file};
 
 /// The adapter.
@@ -15,6 +18,8 @@ pub(super) struct EngineSource {
     engine: Engine,
     /// Knows the name of an inode; set once mounted, before the first open can come.
     names: OnceLock<Publisher>,
+    /// Tells the kernel, from a thread of its own, which pages to forget; set with `names`.
+    events: OnceLock<EventSender>,
 }
 
 impl EngineSource {
@@ -22,12 +27,23 @@ impl EngineSource {
         Self {
             engine,
             names: OnceLock::new(),
+            events: OnceLock::new(),
         }
     }
 
-    pub(super) fn set_names(&self, publisher: Publisher) {
-        // Set once; a second mount of the same source does not exist.
+    /// The mount is there. A second one of the same source does not exist.
+    pub(super) fn set_mount(&self, publisher: Publisher, events: EventSender) {
         let _ = self.names.set(publisher);
+        let _ = self.events.set(events);
+    }
+
+    /// What the kernel has of this file may be wrong: it shall ask again. Also when the film was closed since, for
+    /// the kernel keeps its pages.
+    fn on_doubt(&self, ino: u64) -> Option<OnDoubt> {
+        let events = self.events.get()?.clone();
+        Some(Arc::new(move |range: Range<u64>| {
+            events.invalidate(ino, range.start, range.end - range.start);
+        }))
     }
 
     fn name_of(&self, ino: u64) -> String {
@@ -73,7 +89,12 @@ impl MediaSource for EngineSource {
         let wanted = Arc::clone(stub);
         let choice: FileChoice =
             Arc::new(move |info| match_file(&name, &wanted, &torrent_files(info)));
-        match self.engine.open(request_of(stub), choice) {
+        let request = request_of(stub);
+        let opened = match self.on_doubt(ino) {
+            Some(on_doubt) => self.engine.open_doubtful(request, choice, on_doubt),
+            None => self.engine.open(request, choice),
+        };
+        match opened {
             Ok(stream) => Ok(Box::new(OpenFilm { stream })),
             Err(EngineError::Overloaded) => Err(OpenError::Busy),
             Err(EngineError::ShuttingDown) => Err(OpenError::ShuttingDown),

@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::units::{ByteSize, LogLevel};
+use super::units::{ByteSize, LogLevel, Verification};
 
 /// All settings that have an effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct EngineSettings {
     pub wakes_at_a_time: usize,
     /// `torrent_port`: TCP port for incoming peers; 0 = any free one.
     pub torrent_port: u16,
+    /// `verification`: whether bytes may be served before their piece is verified.
+    pub verification: Verification,
 }
 
 /// Settings of the file system.
@@ -98,6 +100,7 @@ impl Config {
                 connections_per_torrent: 0,
                 wakes_at_a_time: 0,
                 torrent_port: 0,
+                verification: Verification::Verified,
             },
             fs: FsSettings {
                 uid: 0,

@@ -44,6 +44,30 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// Which bytes a film is played from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verification {
+    /// Only those whose hash was checked.
+    #[default]
+    Verified,
+    /// Also unchecked ones from peers that have proved themselves, to save a wait.
+    Responsive,
+}
+
+impl Verification {
+    /// The names as config.json has them.
+    pub const NAMES: &'static [&'static str] = &["verified", "responsive"];
+
+    /// Reads one of [`Self::NAMES`], in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "verified" => Some(Self::Verified),
+            "responsive" => Some(Self::Responsive),
+            _ => None,
+        }
+    }
+}
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogLevel {
@@ -104,5 +128,13 @@ mod tests {
             assert!(LogLevel::from_name(&name.to_lowercase()).is_some());
         }
         assert_eq!(LogLevel::from_name("loud"), None);
+    }
+
+    #[test]
+    fn every_kind_of_verification_reads_its_own_name_in_any_case() {
+        for name in Verification::NAMES {
+            assert!(Verification::from_name(&name.to_uppercase()).is_some());
+        }
+        assert_eq!(Verification::from_name("none"), None);
     }
 }

@@ -106,6 +106,7 @@ fn the_read_that_has_waited_longest_gets_the_second_peer_first() {
     bench.give(Input::Open {
         reader: ReaderKey(2),
         file: 0,
+        policy: Policy::Verified,
     });
     bench.give(Input::Read {
         reader: ReaderKey(2),

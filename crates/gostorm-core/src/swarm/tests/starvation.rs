@@ -80,6 +80,7 @@ fn a_piece_that_was_begun_is_filled_when_there_is_no_room_for_one_due_before_it(
     bench.give(Input::Open {
         reader: ReaderKey(2),
         file: 0,
+        policy: Policy::Verified,
     });
     let deadline = bench.now + Duration::from_secs(25);
     bench.give(Input::Read {
@@ -104,6 +105,7 @@ fn windows_that_fill_the_lease_give_way_to_a_read_that_has_waited() {
         bench.give(Input::Open {
             reader: ReaderKey(reader),
             file: 0,
+            policy: Policy::Verified,
         });
         let at = (reader - 1) * 8 * PIECE;
         let deadline = bench.now + Duration::from_secs(25);
@@ -167,6 +169,7 @@ fn a_full_table_of_dials_is_no_reason_to_wake() {
     bench.give(Input::Open {
         reader: ReaderKey(1),
         file: 0,
+        policy: Policy::Verified,
     });
     let addrs = (1..=250).map(|host| SocketAddr::from(([127, 0, 1, host], 6881)));
     bench.give(Input::Candidates {
@@ -194,6 +197,7 @@ fn a_tail_that_is_given_up_owes_nothing_when_its_memory_goes_to_another_piece() 
     bench.give(Input::Open {
         reader: ReaderKey(1),
         file: 0,
+        policy: Policy::Verified,
     });
     bench.give(Input::Lease { bytes: 2 * MIB });
     for (key, piece) in [(1, 0), (2, 79)] {

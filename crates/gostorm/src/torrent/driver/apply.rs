@@ -39,11 +39,7 @@ impl Driver {
         };
         let links = &mut self.links;
         match command {
-            Command::Open {
-                reader,
-                choice,
-                place,
-            } => running.open(now, links, reader, &choice, &place),
+            Command::Open(opening) => running.open(now, links, opening),
             Command::Read(read) => running.read(now, links, read, deadline),
             Command::Position {
                 reader,
@@ -62,14 +58,10 @@ impl Driver {
     /// While it is not known where the files lie, commands wait.
     fn command_early(&mut self, command: Command) {
         match command {
-            Command::Open {
-                reader,
-                choice,
-                place,
-            } => self.opened.push((reader, choice, place)),
+            Command::Open(opening) => self.opened.push(opening),
             Command::Read(read) => self.early.push(read),
             Command::Close { reader } => {
-                self.opened.retain(|(open, _, _)| *open != reader);
+                self.opened.retain(|open| open.reader != reader);
                 self.early.close(reader);
             }
             Command::Resolve { progress, done } => self.wishes.push((progress, done)),
@@ -155,7 +147,7 @@ fn refuse(command: Command, why: &ResolveError) {
             // Who asked may have gone.
             let _ = done.send(Err(why.clone()));
         }
-        Command::Open { .. }
+        Command::Open(_)
         | Command::Position { .. }
         | Command::Close { .. }
         | Command::Inspect { .. } => {}

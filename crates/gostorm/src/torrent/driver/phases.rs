@@ -104,15 +104,8 @@ impl Driver {
         for (_, done) in std::mem::take(&mut self.wishes) {
             let _ = done.send(Ok(bytes.clone()));
         }
-        for (reader, choice, place) in std::mem::take(&mut self.opened) {
-            self.command(
-                now,
-                Command::Open {
-                    reader,
-                    choice,
-                    place,
-                },
-            );
+        for opening in std::mem::take(&mut self.opened) {
+            self.command(now, Command::Open(opening));
         }
         for read in self.early.take() {
             self.command(now, Command::Read(read));

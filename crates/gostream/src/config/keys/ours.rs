@@ -1,7 +1,10 @@
 //! Keys that neither upstream era has.
 
 use super::row::{PORTS, count, duration, int, list, narrow, path, port, seconds, text};
-use crate::config::key::{Form, Key};
+use crate::config::{
+    key::{Form, Key},
+    units::Verification,
+};
 
 /// The rows.
 pub(super) const KEYS: &[Key] = &[
@@ -49,6 +52,13 @@ pub(super) const KEYS: &[Key] = &[
         "peers",
         Some(|c, n| c.engine.connections_per_torrent = count(n)),
         "Most peers that one torrent is connected to.",
+    ),
+    text(
+        "verification",
+        "verified",
+        Form::OneOf(Verification::NAMES),
+        Some(|c, v| c.engine.verification = Verification::from_name(v).unwrap_or_default()),
+        "Responsive starts films and seeks sooner with bytes that are checked a moment later, so a wrong one can be shown; verified never shows one.",
     ),
     int(
         "uid",
