@@ -132,3 +132,28 @@ need_packages() {
     stop "could not install the packages of $3"
   cp "$wanted" "$noted"
 }
+
+# The streaming clients that ./bench swarm measures beside GoStream, as far as they can be had: a missing one
+# is a note in its table. What Debian does not carry goes into the user's cache.
+need_streaming_clients() {
+  local cache log
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/gostream-bench
+  log=$(mktemp)
+  mkdir -p "$cache/node"
+  if ! command -v btfs >/dev/null; then (apt_install btfs) || true; fi
+  if [ ! -x "$cache/bin/rqbit" ]; then
+    say "installing: rqbit, by cargo (some minutes)"
+    CARGO_TARGET_DIR=$cache/rqbit-target cargo install --quiet --locked --version 9.1.0 --no-default-features \
+      --features rust-tls --root "$cache" rqbit >"$log" 2>&1 || tail -n 5 "$log" >&2
+    rm -rf "$cache/rqbit-target"
+  fi
+  if [ ! -e "$cache/node/node_modules/torrent-stream" ] || [ ! -e "$cache/node/node_modules/webtorrent" ]; then
+    if command -v npm >/dev/null; then
+      say "installing: torrent-stream and webtorrent, by npm"
+      # Without install scripts: webtorrent 1 is the last one that is JavaScript alone.
+      npm install --prefix "$cache/node" --no-audit --no-fund --ignore-scripts \
+        torrent-stream@1.2.1 webtorrent@1.9.7 >"$log" 2>&1 || tail -n 5 "$log" >&2
+    fi
+  fi
+  rm -f "$log"
+}

@@ -1,13 +1,16 @@
-"""The clients that are measured: each is made ready, with the metadata known and nothing connected."""
+"""GoStream as a client that is measured, and what every client has: it is made ready, with the metadata known and
+nothing connected, and waits for its film to be opened."""
 
 import contextlib
 import dataclasses
 import pathlib
+import subprocess
 import tempfile
 import typing
 
-from process import TMPFS
+from process import TMPFS, stop
 from server import Server
+from watch import Watching
 
 
 @dataclasses.dataclass
@@ -27,12 +30,22 @@ def scratch(name):
         yield pathlib.Path(place)
 
 
+@contextlib.contextmanager
+def child(command, **options):
+    """A process that runs as long as it is used; its standard output is a pipe unless the options say otherwise."""
+    options.setdefault("stdout", subprocess.PIPE)
+    process = subprocess.Popen([str(part) for part in command], text=True, **options)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
 class GoStream:
     """Ours, through the mount: fresh directories, the film added, asleep."""
 
-    def __init__(self, binary, name="GoStream", settings=None, environment=None):
-        self.binary, self.name = binary, name
-        self.settings, self.environment = settings, environment
+    def __init__(self, binary, settings=None, environment=None):
+        self.binary, self.settings, self.environment = binary, settings, environment
 
     @contextlib.contextmanager
     def ready(self, lab):
@@ -43,7 +56,24 @@ class GoStream:
                 yield Target(str(mount / film), process.pid)
 
 
-def others(only=None):
-    """The other clients that are there, in the order of the table; `only`: those of these names."""
-    there = []
-    return [client for client in there if not only or client.name in only]
+AGAIN = 1_000_000  # another order of the peers than the first time
+
+
+class GoStreamAgain(GoStream):
+    """Ours with a torrent that was played before: the server has been restarted since, and knows who was good."""
+
+    FIRST_PLAY_S = 6
+
+    @contextlib.contextmanager
+    def ready(self, lab):
+        with scratch("server") as place:
+            server = Server(self.binary, place, self.settings)
+            film = server.add(lab.torrent)
+            with server.running(self.environment) as (_, mount):
+                player = Watching(lab, str(mount / film), play_s=self.FIRST_PLAY_S, more_s=0)
+                with player as watching:
+                    watching.go()
+                    watching.steps(limit=60)
+            lab.reset(AGAIN)
+            with server.running(self.environment) as (process, mount):
+                yield Target(str(mount / film), process.pid)

@@ -43,9 +43,18 @@ class Lab:
         self.process.stdin.flush()
         return self._line()
 
-    def reset(self):
-        """All peers as they were at the start; every connection ends."""
-        self._ask("reset")
+    def reset(self, order=0):
+        """All peers as they were at the start; every connection ends. The tracker names them in no order, the same
+        for the same number."""
+        self._ask(f"reset {order}")
+
+    def hide(self):
+        """The tracker names nobody."""
+        self._ask("hide")
+
+    def show(self):
+        """And all of them again."""
+        self._ask("show")
 
     def counters(self):
         """{"bytes", "distinct", "groups": {name: {...}}} since the last reset."""

@@ -73,9 +73,9 @@ class Watching:
         return steps
 
 
-def cold_start(lab, client, limit, **play):
+def cold_start(lab, client, limit, order=0, **play):
     """The figures of one start by name, seconds and bytes; None for what did not happen within `limit`."""
-    lab.reset()
+    lab.reset(order)
     with client.ready(lab) as target, Watching(lab, target.source, target.wake, **play) as watching:
         before = cpu_seconds(target.pid) if target.pid else (0.0, 0.0)
         watching.go()

@@ -3,9 +3,11 @@
 //! `lab --swarm home --dir DIR` writes `DIR/film.torrent`, starts the peers on 127.0.x.y and an HTTP
 //! tracker that answers in 20 ms, and prints one JSON line: where all of it is, and by which numbers
 //! the film's bytes can be computed. While it runs, each line on standard input is answered by one
-//! JSON line: `reset` starts all peers anew, on the same addresses, with counters at zero;
-//! `counters` tells what was sent, by group. It ends when its standard input does.
+//! JSON line. `reset N` starts all peers anew, on the same addresses, with counters at zero, and has
+//! the tracker name them in an order drawn with N; `counters` tells what was sent, by group; the
+//! tracker names nobody after `hide`, and all again after `show`. It ends when its input does.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use gostorm_sim::lab::{Content, Counters, LabPeer, LabTracker, Ledger, Member, Named};
+use gostorm_sim::rng::Rng;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::sleep;
@@ -106,18 +109,21 @@ impl Swarm {
         self.peers.iter().map(LabPeer::addr).collect()
     }
 
+    /// The addresses as a tracker gives them: in no order, another one for each `seed`.
+    fn drawn(&self, seed: u64) -> Vec<SocketAddr> {
+        let mut addrs = self.addrs();
+        shuffle(&mut addrs, seed);
+        addrs
+    }
+
     fn counters(&self) -> Value {
-        let mut groups: Vec<(&str, u64, Counters)> = Vec::new();
+        let mut groups: BTreeMap<&str, (u64, Counters)> = BTreeMap::new();
         for (member, peer) in self.members.iter().zip(&self.peers) {
-            if groups.last().is_none_or(|last| last.0 != member.group) {
-                groups.push((member.group, 0, Counters::default()));
-            }
-            if let Some((_, peers, sum)) = groups.last_mut() {
-                *peers += 1;
-                add(sum, &peer.counters());
-            }
+            let (peers, sum) = groups.entry(member.group).or_default();
+            *peers += 1;
+            add(sum, &peer.counters());
         }
-        let groups = groups.into_iter().map(|(group, peers, sum)| {
+        let groups = groups.into_iter().map(|(group, (peers, sum))| {
             let figures = json!({
                 "peers": peers,
                 "connections": sum.connections,
@@ -137,6 +143,15 @@ impl Swarm {
             "bytes": totals.bytes,
             "distinct": totals.distinct,
         })
+    }
+}
+
+/// Fisher and Yates.
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut rng = Rng::new(seed);
+    for last in (1..items.len()).rev() {
+        let drawn = rng.between(0, last as u64 + 1);
+        items.swap(last, usize::try_from(drawn).unwrap_or(last));
     }
 }
 
@@ -180,18 +195,33 @@ fn describe(args: &Args, swarm: &Swarm, tracker: &LabTracker, torrent: &Path) ->
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let content = Content::new(args.seed, args.size << 20, args.piece << 20)?;
-    let members = args.swarm.members(args.rate);
+    // Whoever dials in the order of addresses must not meet the groups one after the other.
+    let mut members = args.swarm.members(args.rate);
+    shuffle(&mut members, args.seed);
     let mut swarm = Swarm::start(Arc::new(content), members).await?;
-    let tracker = LabTracker::start(swarm.addrs(), TRACKER_DELAY).await?;
+    let tracker = LabTracker::start(swarm.drawn(0), TRACKER_DELAY).await?;
     let torrent = args.dir.join("film.torrent");
     std::fs::write(&torrent, swarm.content.torrent(&tracker.url()))?;
     say(&describe(&args, &swarm, &tracker, &torrent))?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut order = 0;
     while let Some(line) = lines.next_line().await? {
-        match line.trim() {
+        let mut words = line.split_whitespace();
+        match words.next().unwrap_or_default() {
             "reset" => {
+                let seed = words.next().and_then(|word| word.parse().ok());
                 swarm.reset().await?;
+                order = seed.unwrap_or_default();
+                tracker.set_peers(swarm.drawn(order));
                 say(&json!({"reset": swarm.peers.len()}))?;
+            }
+            "hide" => {
+                tracker.set_peers(Vec::new());
+                say(&json!({"shown": 0}))?;
+            }
+            "show" => {
+                tracker.set_peers(swarm.drawn(order));
+                say(&json!({"shown": swarm.peers.len()}))?;
             }
             "counters" => say(&swarm.counters())?,
             other => say(&json!({"error": format!("unknown command: {other}")}))?,
