@@ -14,8 +14,16 @@ use crate::class::ReaderClass;
 /// The part of the budget that probes and scans have beside a playback, as a divisor.
 const OTHERS_DIVISOR: u64 = 4;
 
-/// Pieces without which a torrent can read nothing that crosses from one to the next.
-const FLOOR_PIECES: u64 = 2;
+/// Bytes below which a torrent with such pieces can read nothing: two pieces, so that a read may cross from
+/// one to the next, and no less than a few reads of the kernel (1 MiB each).
+#[must_use]
+pub const fn floor(piece_len: u32) -> u64 {
+    let two = piece_len as u64 * 2;
+    if two < FLOOR_MIN { FLOOR_MIN } else { two }
+}
+
+/// A few reads of the kernel that wait at a time.
+const FLOOR_MIN: u64 = 4 << 20;
 
 /// A torrent's name in the arbiter, chosen by the caller.
 pub type Tenant = u64;
@@ -115,10 +123,8 @@ impl Arbiter {
         self.accounts.values().map(|account| account.held).sum()
     }
 
-    /// A torrent wakes whose pieces are `piece_len` long: with less than two of them it can read nothing
-    /// that crosses from one to the next.
-    pub fn join(&mut self, tenant: Tenant, piece_len: u32) {
-        let floor = FLOOR_PIECES * u64::from(piece_len);
+    /// A torrent wakes that can read nothing with less than `floor` bytes; see [`floor`].
+    pub fn join(&mut self, tenant: Tenant, floor: u64) {
         self.accounts.entry(tenant).or_default().floor = floor;
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Drivers call it from their own tasks; the lock is a leaf and held for a few hundred instructions.
 
-use gostorm_core::budget::{Arbiter, Granted, Want};
+use gostorm_core::budget::{self, Arbiter, Granted, Want};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::watch;
@@ -57,7 +57,7 @@ impl Memory {
         let floor = FLOOR_PIECES * u64::from(piece_len);
         let mut ledger = self.ledger.lock();
         ledger.mailboxes.insert(tenant, mailbox);
-        ledger.arbiter.join(tenant, piece_len);
+        ledger.arbiter.join(tenant, budget::floor(piece_len));
         if ledger.arbiter.total() < floor {
             tracing::warn!(
                 budget_bytes = ledger.arbiter.total(),

@@ -37,7 +37,7 @@ impl Leases {
 fn probes_beside_a_playback_have_a_quarter_together() {
     let mut arbiter = Arbiter::new(160);
     let mut leases = Leases::default();
-    (1..=3).for_each(|tenant| arbiter.join(tenant, 4));
+    (1..=3).for_each(|tenant| arbiter.join(tenant, 8));
     leases.take(arbiter.update(1, plays(500), 0));
     assert_eq!(leases.of([1, 2, 3]), [160, 0, 0]);
     leases.take(arbiter.update(2, probes(100), 0));
@@ -52,7 +52,7 @@ fn probes_beside_a_playback_have_a_quarter_together() {
 fn beside_a_hungry_playback_one_probe_at_a_time_goes_on() {
     let mut arbiter = Arbiter::new(160);
     let mut leases = Leases::default();
-    (1..=3).for_each(|tenant| arbiter.join(tenant, 4));
+    (1..=3).for_each(|tenant| arbiter.join(tenant, 8));
     let hungry = Want {
         hungry: true,
         ..plays(500)
@@ -69,8 +69,8 @@ fn beside_a_hungry_playback_one_probe_at_a_time_goes_on() {
 fn a_probe_gets_its_floor_from_a_small_budget_and_leaves_the_playback_its_own() {
     let mut arbiter = Arbiter::new(20);
     let mut leases = Leases::default();
-    arbiter.join(1, 4);
-    arbiter.join(2, 8);
+    arbiter.join(1, 8);
+    arbiter.join(2, 16);
     leases.take(arbiter.update(1, plays(500), 0));
     leases.take(arbiter.update(2, probes(100), 0));
     assert_eq!(leases.of([1, 2, 3]), [8, 12, 0]);
@@ -149,7 +149,7 @@ fn bytes_that_a_torrent_may_still_reserve_are_not_given_to_another() {
 fn an_even_share_too_small_to_read_with_goes_to_those_who_came_first() {
     let mut arbiter = Arbiter::new(64);
     for tenant in 1..=5 {
-        arbiter.join(tenant, 16);
+        arbiter.join(tenant, 32);
     }
     let lease = |granted: &[Granted], tenant| {
         let of = granted

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gostorm_core::budget::{Granted, Want};
+use gostorm_core::budget::{self, Granted, Want};
 use gostorm_core::{AnnounceOutcome, AnnouncePlan, Input, KnownPeer, Output, Source};
 use gostorm_wire::AnnounceEvent;
 
@@ -17,7 +17,7 @@ impl World {
     /// Tells a torrent of the peers it knows without asking.
     pub(super) fn introduce(&mut self, torrent: usize) {
         let piece_len = self.torrents[torrent].spec.piece_len;
-        self.arbiter.join(torrent as u64, piece_len);
+        self.arbiter.join(torrent as u64, budget::floor(piece_len));
         let peers = self.torrents[torrent].spec.peers.clone();
         let mut known = Vec::new();
         let mut hints = Vec::new();
