@@ -5,12 +5,24 @@ use std::net::IpAddr;
 /// Limits of one swarm.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Connections at most.
+    /// Connections that are dialled at most; an eighth as many more may dial us.
     pub connections_max: usize,
     /// Trackers in the torrent's flat list.
     pub trackers: usize,
     /// Addresses that are refused from the start.
     pub banned: Vec<IpAddr>,
+}
+
+impl Config {
+    /// Connections that there may be when one more is made, by us or, `incoming`, by the other side. Leechers
+    /// find a place in a torrent that has dialled all it may.
+    pub(crate) const fn places(&self, incoming: bool) -> usize {
+        if incoming {
+            self.connections_max + self.connections_max / 8
+        } else {
+            self.connections_max
+        }
+    }
 }
 
 impl Default for Config {

@@ -2,7 +2,8 @@
 //!
 //! The rate is measured between arrivals only while requests are outstanding, so that a pipeline
 //! that we left empty says nothing about the peer. The round trip is the smallest seen between a
-//! request into an empty pipeline and its block: later ones include the peer's queue.
+//! request into an empty pipeline and its block: later ones include the peer's queue. While our own limit
+//! holds a peer back, a sample can only show that it is faster than was believed.
 
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub(crate) struct Estimate {
     rtt_measured: bool,
     span_start: Option<Time>,
     span_bytes: u64,
+    held_back: bool,
+    /// It was held back for a part of the span.
+    tainted: bool,
 }
 
 impl Estimate {
@@ -45,7 +49,15 @@ impl Estimate {
             rtt_measured: false,
             span_start: None,
             span_bytes: 0,
+            held_back: false,
+            tainted: false,
         }
+    }
+
+    /// Our own limit keeps blocks back from the peer, or does no longer.
+    pub(crate) const fn hold_back(&mut self, held_back: bool) {
+        self.held_back = held_back;
+        self.tainted |= held_back;
     }
 
     /// Bytes per second.
@@ -81,6 +93,7 @@ impl Estimate {
             None => {
                 self.span_start = Some(now);
                 self.span_bytes = 0;
+                self.tainted = self.held_back;
                 false
             }
             Some(start) => {
@@ -100,6 +113,11 @@ impl Estimate {
             reason = "a span's bytes are far below 2^52"
         )]
         let sample = self.span_bytes as f64 / now.seconds_since(start).max(1e-6);
+        self.span_start = Some(now);
+        self.span_bytes = 0;
+        if std::mem::replace(&mut self.tainted, self.held_back) && sample <= self.rate {
+            return false;
+        }
         self.rate = if self.samples == 0 {
             sample
         } else {
@@ -107,8 +125,6 @@ impl Estimate {
         };
         self.rate = self.rate.max(1.0);
         self.samples = self.samples.saturating_add(1);
-        self.span_start = Some(now);
-        self.span_bytes = 0;
         true
     }
 

@@ -100,6 +100,34 @@ pub enum Input {
         /// Requests.
         depth: u32,
     },
+    /// A peer no longer has a piece (`lt_donthave`, BEP 54).
+    DontHave {
+        /// The peer.
+        peer: PeerKey,
+        /// The piece.
+        piece: PieceIndex,
+    },
+    /// A peer takes `lt_donthave` messages.
+    TakesDontHave {
+        /// The peer.
+        peer: PeerKey,
+        /// Under this id of its extension messages.
+        id: u8,
+    },
+    /// Blocks of [`Output::Upload`] were written to a peer's socket.
+    Uploaded {
+        /// The peer.
+        peer: PeerKey,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// This torrent's share of the limits of the process. Until then nothing is limited.
+    Limits {
+        /// Bytes per second that may come; `None`: as many as come.
+        download: Option<u64>,
+        /// Bytes per second that may be sent; `None`: as many as are taken, 0: nothing is uploaded.
+        upload: Option<u64>,
+    },
     /// A `piece` message; its payload waits in the driver for [`Output::Store`].
     Block {
         /// The sender.
@@ -156,6 +184,13 @@ pub enum Output {
         peer: PeerKey,
         /// What.
         message: Message,
+    },
+    /// Send a part of a block of a verified piece; answer with [`Input::Uploaded`] when it was written.
+    Upload {
+        /// To whom.
+        peer: PeerKey,
+        /// Within one block.
+        span: BlockSpan,
     },
     /// Make room for a piece: its bytes are charged from now on.
     Reserve {
@@ -229,6 +264,8 @@ pub enum DisconnectReason {
     Protocol(&'static str),
     /// All connections are taken.
     Full,
+    /// Its host has dialled us often enough.
+    Crowd,
     /// Another is tried in its place.
     Replaced,
     /// A second connection to the same address.

@@ -47,6 +47,8 @@ struct Model {
     waiting: BTreeSet<u64>,
     reserved: BTreeMap<PieceIndex, u64>,
     requests: VecDeque<(PeerKey, BlockSpan)>,
+    /// Blocks on their way to a socket.
+    uploads: VecDeque<(PeerKey, u64)>,
     lease: u64,
 }
 
@@ -100,6 +102,7 @@ impl Model {
             waiting: BTreeSet::new(),
             reserved: BTreeMap::new(),
             requests: VecDeque::new(),
+            uploads: VecDeque::new(),
             lease: 0,
         })
     }
@@ -162,7 +165,42 @@ impl Model {
                 digests: vec![u64::from(numbers.byte()); usize::from(numbers.byte() % 9)],
             },
             20 => Self::outside(numbers),
+            21 => self.upload(numbers),
             _turn => Input::Turn,
+        }
+    }
+
+    /// What concerns our upload and the limits.
+    fn upload(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        match numbers.byte() % 8 {
+            0 => Input::DontHave {
+                peer: self.peer(numbers),
+                piece: self.span(numbers).piece,
+            },
+            1 => Input::TakesDontHave {
+                peer: self.peer(numbers),
+                id: numbers.byte(),
+            },
+            2 => Input::Limits {
+                download: Some(u64::from(numbers.below(60_000)) * 100).filter(|rate| *rate > 0),
+                upload: Some(u64::from(numbers.below(60_000)) * 10),
+            },
+            3 => Input::Uploaded {
+                peer: self.peer(numbers),
+                bytes: u64::from(numbers.below(60_000)),
+            },
+            4 | 5 => self
+                .uploads
+                .pop_front()
+                .map_or(Input::Turn, |(peer, bytes)| Input::Uploaded { peer, bytes }),
+            _some => Input::Message {
+                peer: self.peer(numbers),
+                message: match numbers.byte() % 8 {
+                    0..=2 => Message::Interested,
+                    3 => Message::Cancel(self.span(numbers)),
+                    _some => Message::Request(self.span(numbers)),
+                },
+            },
         }
     }
 
@@ -327,6 +365,15 @@ impl Model {
                 let span = self.swarm.layout().files()[file];
                 assert!(span.offset <= range.start && range.start < range.end);
                 assert!(range.end <= span.offset + span.len, "beyond its file");
+            }
+            Output::Upload { peer, span } => {
+                assert!(self.peers.contains(&peer), "{peer:?} is not connected");
+                assert!(
+                    self.reserved.contains_key(&span.piece),
+                    "uploaded unreserved"
+                );
+                self.uploads.push_back((peer, u64::from(span.len)));
+                self.uploads.truncate(2_000);
             }
             Output::Dial { .. }
             | Output::Lease { .. }

@@ -13,10 +13,12 @@
 //! (`picker`) that are given to the peer expected to deliver each soonest (`schedule`), and ends in
 //! [`Output::Serve`] when every byte of it is verified (`verify`); a reader may accept less, see [`Policy`]. Memory is leased from the
 //! process-wide [`budget::Arbiter`]; pieces that no reader is about to read are given back (`held`).
+//! What is verified and stays for a while is announced, and served to those whom the `choker` picks.
 
 mod announce;
 mod bits;
 pub mod budget;
+mod choker;
 mod class;
 mod config;
 mod connect;
@@ -30,6 +32,7 @@ mod hedge;
 mod held;
 mod key;
 mod layout;
+mod pace;
 mod peer;
 mod picker;
 pub mod resolve;
@@ -38,6 +41,7 @@ mod stall;
 mod swarm;
 mod time;
 mod trust;
+mod upload;
 mod verify;
 
 pub use announce::{AnnounceOutcome, AnnouncePlan};

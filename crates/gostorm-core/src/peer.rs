@@ -17,6 +17,7 @@ use crate::estimate::Estimate;
 use crate::event::PeerKey;
 use crate::layout::BlockRef;
 use crate::time::Time;
+use crate::upload::Upload;
 
 /// Depth of a new peer's pipeline, in blocks.
 const PIPELINE_START: u32 = 8;
@@ -79,6 +80,12 @@ pub(crate) struct Peer {
     pub(crate) good_bytes: u64,
     /// Bytes that came though another had brought them, or nobody had asked.
     pub(crate) wasted_bytes: u64,
+    /// Bytes of blocks that we sent it.
+    pub(crate) sent_bytes: u64,
+    /// What it takes of us.
+    pub(crate) upload: Upload,
+    /// Our own limit keeps its pipeline short.
+    held_back: bool,
     asked: VecDeque<Asked>,
     /// Pieces that it rejected, and until when it is not asked for them again.
     refused: Vec<(PieceIndex, Time)>,
@@ -124,6 +131,9 @@ impl Peer {
             trusted: false,
             good_bytes: 0,
             wasted_bytes: 0,
+            sent_bytes: 0,
+            upload: Upload::new(now),
+            held_back: false,
             refused: Vec::new(),
             answered_until: Time::ZERO,
             deviation: estimate_deviation,
@@ -274,7 +284,7 @@ impl Peer {
     }
 
     fn adapt_depth(&mut self, sampled: bool) {
-        if self.ramping {
+        if self.ramping && !self.held_back {
             self.depth = (self.depth + 1).min(PIPELINE_MAX);
             if sampled {
                 let rate = self.estimate.rate();
@@ -285,6 +295,13 @@ impl Peer {
         if !self.ramping && sampled {
             self.depth = self.blocks_in_flight();
         }
+    }
+
+    /// Says whether our own limit kept blocks back from the peers. It says nothing of one whose pipeline is
+    /// as full as its rate needs.
+    pub(crate) fn hold_back(&mut self, limited: bool) {
+        self.held_back = limited && self.outstanding() < self.blocks_in_flight();
+        self.estimate.hold_back(self.held_back);
     }
 
     /// Blocks that bandwidth × delay holds.
@@ -385,6 +402,11 @@ impl Peer {
             rtt_us: u64::try_from(self.estimate.rtt().as_micros()).unwrap_or(u64::MAX),
             trusted: false,
         }
+    }
+
+    /// When it connected.
+    pub(crate) const fn since(&self) -> Time {
+        self.since
     }
 
     /// How long it has been connected.

@@ -99,15 +99,17 @@ pub(crate) trait Room {
     fn sources(&mut self, picker: &mut Picker, wanted: &Wanted, peers: &[&Peer]) -> Sources;
 }
 
-/// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now.
+/// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now, `allowed` at
+/// most (a few more, when snubbed peers get their probes).
 pub(crate) fn assign(
     now: Time,
     peers: &[&Peer],
     picker: &mut Picker,
     wanted: &mut WantedPieces<'_>,
     room: &mut impl Room,
+    allowed: u32,
 ) -> Vec<Assignment> {
-    let mut table = Table::new(peers);
+    let mut table = Table::new(peers, allowed);
     let mut passed = 0;
     while table.has_room() && passed < PASSED_MAX {
         let Some(next) = wanted.next_missing(picker.verified()) else {
@@ -140,20 +142,20 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(peers: &[&'a Peer]) -> Self {
+    fn new(peers: &[&'a Peer], allowed: u32) -> Self {
         let serving = || peers.iter().copied().filter(|peer| peer.serves_any());
         let lanes: Vec<Lane<'_>> = serving()
             .filter(|peer| !peer.snubbed)
             .map(Lane::new)
             .collect();
         let probes = serving()
-            .filter(|peer| peer.snubbed && peer.room() > 0)
+            .filter(|peer| peer.snubbed && peer.room() > 0 && allowed > 0)
             .collect();
-        let free = lanes.iter().map(|lane| lane.room).sum();
+        let free: u32 = lanes.iter().map(|lane| lane.room).sum();
         Self {
             lanes,
             probes,
-            free,
+            free: free.min(allowed),
             laid: 0,
             given: Vec::new(),
         }

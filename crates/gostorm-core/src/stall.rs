@@ -37,6 +37,8 @@ pub enum Cause {
     Rejected,
     /// The lease is full of what was more urgent.
     NoMemory,
+    /// The download limit is used up.
+    Limit,
     /// Every peer that has the piece is busy with earlier requests.
     Busy,
     /// It was asked of this peer, and has not come yet.
@@ -55,6 +57,7 @@ impl fmt::Display for Cause {
             Self::Choked => f.write_str("every peer that has it chokes us"),
             Self::Rejected => f.write_str("the peers that have it rejected it"),
             Self::NoMemory => f.write_str("the memory budget is used up"),
+            Self::Limit => f.write_str("the download limit is used up"),
             Self::Busy => f.write_str("the peers that have it are busy"),
             Self::Late(addr) => write!(f, "{addr} is slow to send it"),
             Self::Spoilt(None) => f.write_str("it came spoilt and is fetched again"),

@@ -12,6 +12,7 @@ mod readers;
 mod responsive;
 mod stats;
 mod turn;
+mod upload;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -26,12 +27,14 @@ use crate::exposed::Exposed;
 use crate::hedge::Hedge;
 use crate::held::Held;
 use crate::layout::Layout;
+use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::picker::Picker;
 use crate::resolve::Inherited;
 use crate::stall::Stalls;
 use crate::time::Time;
 use crate::trust::Trust;
+use crate::upload::Uploads;
 use crate::verify::Verify;
 
 pub use self::stats::{PeerStats, ReaderStats, Stats};
@@ -60,6 +63,11 @@ pub struct Swarm {
     unverified_reads: u64,
     hedge: Hedge,
     stalls: Stalls,
+    uploads: Uploads,
+    /// The download limit.
+    intake: Pace,
+    /// The limit kept back what could be asked for.
+    held_back: bool,
     outputs: VecDeque<Output>,
     /// Windows or readers changed since the last turn: requests may be unwanted now.
     demand_moved: bool,
@@ -99,6 +107,9 @@ impl Swarm {
             unverified_reads: 0,
             hedge: Hedge::default(),
             stalls: Stalls::default(),
+            uploads: Uploads::new(seed),
+            intake: Pace::default(),
+            held_back: false,
             outputs: VecDeque::new(),
             demand_moved: false,
             told: (Want::default(), 0),
@@ -164,6 +175,10 @@ impl Swarm {
             Input::Closed { peer } => self.closed(peer),
             Input::Message { peer, message } => self.message(peer, message),
             Input::RequestQueue { peer, depth } => self.request_queue(peer, depth),
+            Input::DontHave { peer, piece } => self.lost_piece(peer, piece),
+            Input::TakesDontHave { peer, id } => self.takes_dont_have(peer, id),
+            Input::Uploaded { peer, bytes } => self.written(peer, bytes),
+            Input::Limits { download, upload } => self.limits(download, upload),
             Input::Block { peer, span } => self.block(peer, span),
             Input::Hashed { piece, ok, digests } => self.hashed(piece, ok, &digests),
             Input::Lease { bytes } => self.lease(bytes),
@@ -201,7 +216,7 @@ impl Swarm {
     /// Panics when a cheap sum is off: run after each input in debug builds.
     fn check_sums(&self) {
         assert!(
-            self.asleep || self.peers.len() <= self.config.connections_max,
+            self.asleep || self.peers.len() <= self.config.places(true),
             "connections are bounded"
         );
     }
@@ -217,6 +232,7 @@ impl Swarm {
                 "piece {piece} is exposed and being filled"
             );
         }
+        self.check_uploads();
         let mut charged = 0;
         for piece in self.held.pieces() {
             assert!(

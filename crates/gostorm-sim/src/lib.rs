@@ -11,6 +11,7 @@
 
 pub mod events;
 pub mod lab;
+pub mod leech;
 pub mod link;
 pub mod oracle;
 pub mod peer;

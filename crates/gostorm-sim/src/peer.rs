@@ -11,6 +11,7 @@ use bytes::Bytes;
 use gostorm_core::{Bits, Layout, Time};
 use gostorm_wire::{BlockSpan, Message, PieceIndex};
 
+use crate::leech::{Leech, Taken, Takes};
 use crate::link::{Link, LinkSpec};
 use crate::rng::{Rng, mix};
 
@@ -109,6 +110,8 @@ pub struct PeerSpec {
     pub known_rate: Option<u64>,
     /// It is in the tracker's answer.
     pub tracked: bool,
+    /// It takes of us what it is told of.
+    pub takes: Option<Takes>,
 }
 
 impl PeerSpec {
@@ -135,6 +138,7 @@ impl PeerSpec {
             dials_us_after: None,
             known_rate: None,
             tracked: true,
+            takes: None,
         }
     }
 
@@ -235,13 +239,15 @@ pub struct Remote {
     sent_bytes: u64,
     sent_since_silence: u64,
     allowed: Vec<PieceIndex>,
+    leech: Option<Leech>,
 }
 
 impl Remote {
     /// A peer that has just shaken hands.
     #[must_use]
-    pub const fn new(spec: PeerSpec) -> Self {
+    pub fn new(spec: PeerSpec) -> Self {
         Self {
+            leech: spec.takes.map(|takes| Leech::new(takes, spec.fast)),
             spec,
             queue: VecDeque::new(),
             choking: true,
@@ -300,8 +306,28 @@ impl Remote {
         }
     }
 
+    /// What it has got of us.
+    #[must_use]
+    pub fn taken(&self) -> Taken {
+        self.leech.as_ref().map_or(Taken::default(), Leech::taken)
+    }
+
+    /// A block of ours has arrived.
+    pub fn on_block(&mut self, span: BlockSpan, desk: &mut Desk<'_>) {
+        if let Some(leech) = &mut self.leech {
+            for message in leech.gets(span, desk.layout, desk.rng) {
+                desk.say(message);
+            }
+        }
+    }
+
     /// We said something to it.
     pub fn on_message(&mut self, message: &Message, desk: &mut Desk<'_>) {
+        if let Some(leech) = &mut self.leech {
+            for message in leech.hears(message, desk.layout, desk.rng) {
+                desk.say(message);
+            }
+        }
         match message {
             Message::Interested => {
                 if !self.asked_to_unchoke

@@ -144,6 +144,7 @@ impl Search {
                 Output::Send { peer, message } => self.asked(peer, &message),
                 Output::Ban { ip, .. } => self.banned.push(peer_at(ip)),
                 Output::Disconnect { .. }
+                | Output::Upload { .. }
                 | Output::Reserve { .. }
                 | Output::Store { .. }
                 | Output::Evict { .. }

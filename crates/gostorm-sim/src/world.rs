@@ -20,6 +20,7 @@ mod store;
 mod torrent;
 mod trace;
 mod unverified;
+mod uploads;
 
 use std::collections::VecDeque;
 
@@ -61,6 +62,10 @@ enum Event {
     Hears(usize, Saying),
     /// What we said reaches a peer.
     Tells(usize, Message),
+    /// A block of ours was written to a peer's socket.
+    Written(usize, u64),
+    /// A block of ours has arrived at a peer.
+    Takes(usize, BlockSpan),
     /// A peer's timer.
     PeerTimer(usize, PeerTimer),
     /// A complete piece was hashed; the number tells this filling from another.
@@ -215,6 +220,8 @@ impl World {
             Event::Reaches(connection, saying) => self.reaches(connection, saying),
             Event::Hears(connection, saying) => self.hears(connection, saying),
             Event::Tells(connection, message) => self.tells(connection, &message),
+            Event::Written(connection, bytes) => self.written(connection, bytes),
+            Event::Takes(connection, span) => self.takes(connection, span),
             Event::PeerTimer(connection, timer) => self.peer_timer(connection, timer),
             Event::Hashed(torrent, piece, filling) => self.hashed(torrent, piece, filling),
             Event::TrackerAnswers(torrent, tracker) => self.tracker_answers(torrent, tracker),

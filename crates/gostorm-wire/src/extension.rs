@@ -4,8 +4,8 @@
 //! driver sends one after the handshake when both sides have the `extended`
 //! bit, and again when something changed. Everything in it is optional and
 //! advisory; a value that makes no sense counts as absent, save a metadata
-//! size that no torrent can have. Further extensions (`ut_pex`, `lt_donthave`)
-//! are further fields here and further ids in `m`.
+//! size that no torrent can have. A further extension (`ut_pex`) is a further
+//! field here and a further id in `m`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +26,9 @@ const NAME: &str = "handshake";
 /// An extended handshake. Absent, zero and senseless values are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtendedHandshake {
+    /// The id under which the sender takes `lt_donthave` messages (BEP 54);
+    /// 1 to 255.
+    pub lt_donthave: Option<u8>,
     /// The id under which the sender takes `ut_metadata` messages (BEP 9);
     /// 1 to 255.
     pub ut_metadata: Option<u8>,
@@ -51,6 +54,7 @@ impl ExtendedHandshake {
     pub fn encode(&self) -> Bytes {
         // Keys in the order that bencode demands: sorted as bytes.
         let mut out = b"d1:md".to_vec();
+        put_some(&mut out, "lt_donthave", self.lt_donthave.map(u32::from));
         put_some(&mut out, "ut_metadata", self.ut_metadata.map(u32::from));
         out.push(b'e');
         put_some(&mut out, "metadata_size", self.metadata_size);
@@ -86,6 +90,7 @@ impl ExtendedHandshake {
             .ok_or(Violation::NotADictionary { name: NAME })?;
         let extensions = dict.get(b"m").and_then(Value::as_dict);
         Ok(Self {
+            lt_donthave: extensions.and_then(|m| positive(m, b"lt_donthave")),
             ut_metadata: extensions.and_then(|m| positive(m, b"ut_metadata")),
             metadata_size: metadata_size(dict)?,
             reqq: positive(dict, b"reqq"),

@@ -7,6 +7,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::block::PieceIndex;
+use crate::dont_have::DontHave;
 use crate::extension::ExtendedHandshake;
 use crate::frame::{FrameLimits, Step, next_frame};
 use crate::handshake::{HANDSHAKE_LEN, Handshake};
@@ -143,8 +144,11 @@ pub fn handshake(data: &[u8]) {
     }
 }
 
-/// An extended handshake: what was read must survive being written.
+/// An extended handshake, or a short extension message: what was read must survive being written.
 pub fn extension(data: &[u8]) {
+    if let Ok(message) = DontHave::decode(data) {
+        assert_eq!(message.encode(), data);
+    }
     if let Ok(handshake) = ExtendedHandshake::decode(data) {
         assert!(
             handshake

@@ -13,6 +13,7 @@
 pub mod bencode;
 pub mod block;
 pub mod client;
+pub mod dont_have;
 pub mod extension;
 pub mod frame;
 #[doc(hidden)]
@@ -28,6 +29,7 @@ pub mod ut_metadata;
 pub mod violation;
 
 pub use block::{BLOCK_LEN, BlockSpan, PieceIndex};
+pub use dont_have::DontHave;
 pub use extension::{EXTENDED_HANDSHAKE_ID, ExtendedHandshake};
 pub use frame::{FrameLimits, Step, next_frame};
 pub use handshake::{HANDSHAKE_LEN, Handshake, Reserved};

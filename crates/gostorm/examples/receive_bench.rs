@@ -166,7 +166,7 @@ async fn task(blocks: usize) -> Outcome<Measured> {
                         kept.pop_front();
                     }
                 }
-                PeerWhat::Message(_) => {}
+                PeerWhat::Message(_) | PeerWhat::Uploaded(_) => {}
                 PeerWhat::Closed(reason) => return Err(reason.into()),
             }
         }

@@ -12,12 +12,16 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Bytes of pieces that all torrents may hold together.
     pub budget_bytes: u64,
-    /// Connections of one torrent at most.
+    /// Connections of one torrent that are dialled at most; an eighth as many more may dial us.
     pub connections_per_torrent: usize,
     /// Torrents that may be on the way from asleep to their first peer at a time.
     pub wakes_max: usize,
     /// A read that was not served by then fails. Below any kernel time-out for FUSE requests.
     pub read_deadline: Duration,
+    /// Bytes per second that all torrents together may receive; `None`: no limit.
+    pub download_limit: Option<u64>,
+    /// Bytes per second that all torrents together may send; `None`: no limit, 0: nothing is uploaded.
+    pub upload_limit: Option<u64>,
     /// From the last close to sleep; a torrent that was only probed sleeps after 5 s at the latest.
     pub sleep_after: Duration,
     /// Threads that hash pieces.
@@ -35,6 +39,9 @@ impl Default for Config {
             connections_per_torrent: 25,
             wakes_max: 25,
             read_deadline: Duration::from_secs(25),
+            download_limit: None,
+            // More would hurt what is played over a line whose way up is narrow.
+            upload_limit: Some(1 << 20),
             sleep_after: Duration::from_secs(60),
             hash_threads: 2,
             policy: Policy::Verified,

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::{EngineError, ResolveError};
 use crate::handle::{COMMANDS_MAX, Command, Handle, INCOMING_MAX, Origin, TorrentState};
 use crate::hasher::Hasher;
+use crate::limits::Limits;
 use crate::listen::{Accept, Listener, Welcome};
 use crate::memory::Memory;
 use crate::read::{FileChoice, OnDoubt};
@@ -64,6 +65,7 @@ impl Drop for Registration {
         }
         drop(awake);
         self.shared.memory.leave(self.tenant);
+        self.shared.limits.leave(self.tenant);
     }
 }
 
@@ -97,6 +99,7 @@ impl Engine {
             peer_id: PeerId::new(rand::random()),
             announce_key: rand::random(),
             memory: Memory::new(config.budget_bytes),
+            limits: Limits::new(config.download_limit, config.upload_limit),
             hasher,
             trackers: TrackerClient::new(),
             store,

@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod handle;
 pub mod hasher;
+mod limits;
 pub mod listen;
 mod memory;
 pub mod peer;

@@ -35,8 +35,8 @@ pub struct PeerConfig {
     pub write_timeout: Duration,
     /// How many messages may wait to be written.
     pub send_queue_len: usize,
-    /// How many blocks may wait to be written; each keeps its whole piece in memory.
-    pub upload_queue_len: u32,
+    /// How many blocks may wait to be written; each is a copy of 16 KiB at most.
+    pub upload_queue_len: usize,
 }
 
 impl Default for PeerConfig {
@@ -47,7 +47,7 @@ impl Default for PeerConfig {
             idle_timeout: Duration::from_secs(150),
             write_timeout: Duration::from_secs(60),
             send_queue_len: 2048,
-            upload_queue_len: 32,
+            upload_queue_len: 8,
         }
     }
 }
@@ -74,6 +74,8 @@ pub enum PeerWhat {
         /// `span.len` bytes.
         data: BlockBuf,
     },
+    /// Blocks of [`PeerHandle::send_block`] were written: so many bytes of payload since the last report.
+    Uploaded(u64),
     /// The connection is closed; the last event of this peer.
     Closed(CloseReason),
 }

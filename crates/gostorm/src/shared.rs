@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::handle::Handle;
 use crate::hasher::Hasher;
+use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::memory::Memory;
 use crate::store::TorrentStore;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) peer_id: PeerId,
     pub(crate) announce_key: u32,
     pub(crate) memory: Memory,
+    pub(crate) limits: Limits,
     pub(crate) hasher: Hasher,
     pub(crate) trackers: TrackerClient,
     pub(crate) store: Arc<dyn TorrentStore>,

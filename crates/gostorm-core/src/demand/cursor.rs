@@ -29,6 +29,8 @@ const IDLE: Duration = Duration::from_secs(3);
 const IDLE_PROBE: Duration = Duration::from_secs(10);
 /// The same of a player: it pauses longer than it buffers.
 pub(super) const IDLE_ALONE: Duration = Duration::from_secs(120);
+/// A span without a sample that is so long, in seconds, has a pause in it.
+const PAUSE: f64 = 5.0;
 
 /// A stream of one reader.
 #[derive(Clone, Debug)]
@@ -98,6 +100,23 @@ impl Cursor {
         self.rate
     }
 
+    /// Bytes that it is expected to pass in `seconds`: a pause makes it slower than its rate.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a float cast saturates, a rate is not negative, a sample is far below 2^52"
+    )]
+    pub(crate) fn passes(&self, now: Time, seconds: f64) -> u64 {
+        let span = now.seconds_since(self.sample_start);
+        let rate = if span < PAUSE {
+            self.rate
+        } else {
+            self.rate.min(self.sample_bytes as f64 / span)
+        };
+        (rate * seconds) as u64
+    }
+
     /// True when a read of `range` goes on where this stream is.
     pub(crate) const fn continues(&self, range: &Range<u64>) -> bool {
         range.start <= self.pos.saturating_add(CONTINUES_AHEAD)
@@ -125,7 +144,7 @@ impl Cursor {
             )]
             let sample = self.sample_bytes as f64 / span;
             // A pause says nothing about the film's rate.
-            if span < 5.0 {
+            if span < PAUSE {
                 self.rate += RATE_WEIGHT * (sample - self.rate);
             }
             self.sample_start = now;

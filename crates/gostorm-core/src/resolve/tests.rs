@@ -50,6 +50,7 @@ impl Bench {
                 Output::Dial { .. }
                 | Output::Disconnect { .. }
                 | Output::Send { .. }
+                | Output::Upload { .. }
                 | Output::Reserve { .. }
                 | Output::Store { .. }
                 | Output::Evict { .. }

@@ -20,6 +20,7 @@ impl Swarm {
             );
         };
         self.downloaded += u64::from(span.len);
+        self.intake.pay(u64::from(span.len));
         let expected = peer.on_block(self.now, block, span.len);
         if peer.floods() {
             return self.disconnect(
@@ -38,6 +39,9 @@ impl Swarm {
             }
             Arrival::Unneeded => self.abandoned += u64::from(span.len),
             Arrival::Filled { asked_of, .. } => {
+                if let Some(peer) = self.peers.get_mut(&key) {
+                    peer.upload.gave(span.len);
+                }
                 for other in asked_of.into_iter().flatten() {
                     self.cancel(other, block);
                 }
@@ -161,6 +165,7 @@ impl Swarm {
         for (key, block) in owed {
             self.cancel(key, block);
         }
+        self.retract(piece);
         self.picker.drop_piece(piece);
         self.held.release(&self.layout, piece);
         self.push(Output::Evict { piece });
@@ -170,6 +175,7 @@ impl Swarm {
     pub(super) fn lease(&mut self, bytes: u64) {
         self.held.set_lease(bytes);
         if self.held.bytes() > bytes {
+            self.lease_was_cut();
             self.share_windows();
             self.shrink_to_lease();
         }

@@ -87,6 +87,8 @@ impl Swarm {
             Cause::Rejected
         } else if !self.picker.holds(piece) && !self.held.fits(len) {
             Cause::NoMemory
+        } else if self.held_back {
+            Cause::Limit
         } else {
             Cause::Busy
         }

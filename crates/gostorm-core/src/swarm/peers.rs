@@ -1,6 +1,6 @@
 //! The peer side: connections, choking, what they have, what they refuse.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use gostorm_wire::{BlockSpan, Message, PieceIndex};
@@ -25,6 +25,17 @@ const TRIAL: Duration = Duration::from_secs(12);
 /// A peer so many times slower than the mean gives its place to another.
 const FAR_SLOWER: f64 = 10.0;
 
+/// Connections that one host may make to us. Behind one address there may be a few people.
+const INCOMING_PER_HOST: usize = 3;
+
+/// What one host can choose addresses from: an IPv6 subscriber has a /64 at least.
+fn host(ip: IpAddr) -> u64 {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => u64::from(ip.to_bits()),
+        IpAddr::V6(ip) => u64::try_from(ip.to_bits() >> 64).unwrap_or(0),
+    }
+}
+
 impl Swarm {
     pub(super) fn remember(&mut self, known: &[KnownPeer]) {
         for peer in known {
@@ -47,8 +58,10 @@ impl Swarm {
             Some(DisconnectReason::Banned)
         } else if self.asleep {
             Some(DisconnectReason::Sleep)
-        } else if self.peers.len() >= self.config.connections_max {
+        } else if self.peers.len() >= self.config.places(incoming) {
             Some(DisconnectReason::Full)
+        } else if incoming && self.is_crowd(addr.ip()) {
+            Some(DisconnectReason::Crowd)
         } else if self.peers.values().any(|peer| peer.addr == addr) {
             Some(DisconnectReason::Duplicate)
         } else {
@@ -91,6 +104,12 @@ impl Swarm {
         if self.addresses.len() > ADDRESSES_MAX {
             self.addresses.pop_first();
         }
+    }
+
+    /// True when so many connections were made from one host that others would find no place.
+    fn is_crowd(&self, ip: IpAddr) -> bool {
+        let same = |peer: &&Peer| peer.incoming && host(peer.addr.ip()) == host(ip);
+        !ip.is_loopback() && self.peers.values().filter(same).count() >= INCOMING_PER_HOST
     }
 
     pub(super) fn closed(&mut self, key: PeerKey) {
@@ -147,9 +166,9 @@ impl Swarm {
                 }
             }),
             Message::Reject(span) => self.rejected(key, span),
-            Message::Request(span) => self.refuse(key, span),
+            Message::Request(span) => self.requested(key, span),
+            Message::Cancel(span) => self.cancelled(key, span),
             Message::KeepAlive
-            | Message::Cancel(_)
             | Message::Port(_)
             | Message::Suggest(_)
             | Message::Extended { .. }
@@ -186,6 +205,21 @@ impl Swarm {
         });
     }
 
+    /// It no longer has a piece: what is asked of it there goes to others.
+    pub(super) fn lost_piece(&mut self, key: PeerKey, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else {
+            return;
+        };
+        peer.have.remove(piece);
+        peer.allowed_fast.retain(|allowed| *allowed != piece);
+        let asked = peer.asked().map(|asked| asked.block);
+        let blocks: Vec<BlockRef> = asked.filter(|block| block.piece == piece).collect();
+        for block in blocks {
+            self.cancel(key, block);
+            self.picker.release(block, key);
+        }
+    }
+
     fn bitfield(&mut self, key: PeerKey, payload: &[u8]) {
         match Bits::from_wire(self.layout.piece_count(), payload) {
             Some(have) => self.with_peer(key, |peer| peer.have = have),
@@ -213,16 +247,6 @@ impl Swarm {
                 peer.refuse(self.now, block.piece);
             }
             self.picker.release(block, key);
-        }
-    }
-
-    /// Nothing is uploaded yet: every peer stays choked, and with the fast extension hears so.
-    fn refuse(&mut self, key: PeerKey, span: BlockSpan) {
-        if self.peers.get(&key).is_some_and(|peer| peer.fast) {
-            self.push(Output::Send {
-                peer: key,
-                message: Message::Reject(span),
-            });
         }
     }
 

@@ -38,6 +38,12 @@ pub struct Stats {
     pub wasted_bytes: u64,
     /// Payload bytes of pieces that were given up before the bytes came: what seeks cost.
     pub abandoned_bytes: u64,
+    /// Payload bytes that were sent.
+    pub uploaded_bytes: u64,
+    /// Peers that we serve.
+    pub unchoked: usize,
+    /// Blocks that peers asked for and wait for.
+    pub queued_requests: usize,
     /// Blocks that were asked of a second peer.
     pub hedges: u64,
     /// Pieces that failed their hash.
@@ -67,6 +73,10 @@ pub struct PeerStats {
     pub snubbed: bool,
     /// Bytes of verified pieces it sent.
     pub good_bytes: u64,
+    /// We serve it.
+    pub unchoked: bool,
+    /// Bytes that we sent it.
+    pub sent_bytes: u64,
     /// Bytes it sent for nothing.
     pub wasted_bytes: u64,
 }
@@ -121,6 +131,13 @@ impl Swarm {
             downloaded_bytes: self.downloaded,
             wasted_bytes: self.wasted,
             abandoned_bytes: self.abandoned,
+            uploaded_bytes: self.uploads.sent,
+            unchoked: self
+                .peers
+                .values()
+                .filter(|peer| !peer.upload.choked)
+                .count(),
+            queued_requests: self.peers.values().map(|peer| peer.upload.queued()).sum(),
             hedges: self.hedge.count(),
             hash_failures: self.verify.failures(),
             unverified_reads: self.unverified_reads,
@@ -139,6 +156,8 @@ impl Swarm {
             choked: peer.peer_chokes,
             snubbed: peer.snubbed,
             good_bytes: peer.good_bytes,
+            unchoked: !peer.upload.choked,
+            sent_bytes: peer.sent_bytes,
             wasted_bytes: peer.wasted_bytes,
         })
     }

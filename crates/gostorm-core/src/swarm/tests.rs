@@ -15,8 +15,10 @@ use crate::event::{FailReason, ReadKey};
 use crate::layout::{BlockRef, FileSpan};
 
 mod explain;
+mod limits;
 mod peers;
 mod responsive;
+mod uploading;
 
 const PIECE: u64 = 8 * BLOCK_LEN as u64;
 const FILE: u64 = 40 * PIECE;

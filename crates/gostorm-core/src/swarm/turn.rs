@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gostorm_wire::{AnnounceEvent, Message, PieceIndex};
+use gostorm_wire::{AnnounceEvent, BLOCK_LEN, Message, PieceIndex};
 
 use super::Swarm;
 use super::memory::Memory;
@@ -22,7 +22,7 @@ const SHARE_EVERY: Duration = Duration::from_millis(100);
 /// How often what lies far behind the readers is given back.
 const DROP_EVERY: Duration = Duration::from_millis(50);
 /// The share of the lease that may lie ahead of the readers; the rest stays behind them.
-const AHEAD_PERCENT: u64 = 85;
+pub(super) const AHEAD_PERCENT: u64 = 85;
 
 /// A piece that is due so soon may have its late blocks asked of a second peer.
 const URGENT: Duration = Duration::from_millis(1_500);
@@ -60,6 +60,7 @@ impl Swarm {
         self.give_out();
         self.ask_second_peers();
         self.look_at_waits();
+        self.serve_others();
         self.dial();
         self.ask_trackers();
         self.tell_arbiter();
@@ -176,6 +177,7 @@ impl Swarm {
             return;
         }
         let trusted_until = self.mark_trusted();
+        let allowed = self.affordable();
         let protected = self.demand.protected(self.now);
         let mut memory = Memory {
             layout: &self.layout,
@@ -188,12 +190,21 @@ impl Swarm {
         };
         let peers: Vec<&Peer> = self.peers.values().collect();
         let mut wanted = self.demand.wanted(self.now, &self.layout);
-        let given = schedule::assign(self.now, &peers, &mut self.picker, &mut wanted, &mut memory);
+        let given = schedule::assign(
+            self.now,
+            &peers,
+            &mut self.picker,
+            &mut wanted,
+            &mut memory,
+            allowed,
+        );
+        let held_back = given.len() >= usize::try_from(allowed).unwrap_or(usize::MAX);
         let Memory {
             evicted, started, ..
         } = memory;
         // Bytes are given back before others are taken, so that the driver's pool never overflows.
         for piece in evicted {
+            self.retract(piece);
             self.push(Output::Evict { piece });
             self.take_back_exposed(piece);
         }
@@ -206,11 +217,40 @@ impl Swarm {
         for schedule::Assignment { peer, block } in given {
             self.request(peer, block);
         }
+        self.held_back = held_back;
+        let peers = self.peers.values_mut();
+        peers.for_each(|peer| peer.hold_back(held_back));
+    }
+
+    /// Bytes of blocks that are asked for and not here.
+    fn owed(&self) -> u64 {
+        let blocks = self
+            .peers
+            .values()
+            .map(|peer| u64::from(peer.outstanding()));
+        blocks.sum::<u64>() * u64::from(BLOCK_LEN)
+    }
+
+    /// Blocks that the download limit pays for now.
+    fn affordable(&mut self) -> u32 {
+        let owed = self.owed();
+        let bytes = self.intake.available(self.now, owed);
+        u32::try_from(bytes / u64::from(BLOCK_LEN)).unwrap_or(u32::MAX)
+    }
+
+    /// When the limit pays for the next block, if it kept one back.
+    fn limit_ends(&self) -> Time {
+        if self.held_back && self.demand.has_readers() {
+            self.intake
+                .ready_at(self.now, u64::from(BLOCK_LEN), self.owed())
+        } else {
+            Time::NEVER
+        }
     }
 
     /// Asks a second peer for what is late and needed within a moment.
     fn ask_second_peers(&mut self) {
-        if self.demand.waiting().is_empty() {
+        if self.demand.waiting().is_empty() || self.affordable() == 0 {
             return;
         }
         let mut wanted = self.demand.wanted(self.now, &self.layout);
@@ -299,7 +339,7 @@ impl Swarm {
             event,
             num_want,
             downloaded: self.downloaded,
-            uploaded: 0,
+            uploaded: self.uploads.sent,
             left,
         }));
     }
@@ -351,6 +391,8 @@ impl Swarm {
             self.exposed.next_overdue(),
             announce,
             idle,
+            self.next_serving(),
+            self.limit_ends(),
         ]
         .into_iter()
         .min()

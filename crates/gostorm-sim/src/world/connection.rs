@@ -12,6 +12,7 @@ pub(super) struct Connection {
     pub(super) peer: usize,
     pub(super) remote: Remote,
     pub(super) down: Link,
+    pub(super) up: Link,
     pub(super) rng: Rng,
     pub(super) alive: bool,
 }

@@ -57,6 +57,7 @@ impl World {
             Output::Dial { addr } => self.dial(torrent, addr),
             Output::Disconnect { peer, .. } => self.disconnect(torrent, peer),
             Output::Send { peer, message } => self.send(torrent, peer, message),
+            Output::Upload { peer, span } => self.upload(torrent, peer, span),
             Output::Reserve {
                 piece,
                 want_digests,

@@ -8,6 +8,7 @@ use gostorm_wire::Message;
 
 use super::connection::{Connection, address, peer_at};
 use super::{Event, World};
+use crate::leech::LT_DONTHAVE_ID;
 use crate::link::{Link, LinkSpec};
 use crate::peer::{Desk, PeerSpec, PeerTimer, Remote, Saying};
 
@@ -68,6 +69,10 @@ impl World {
             peer,
             remote: Remote::new(spec),
             down: Link::new(spec.link),
+            up: Link::new(LinkSpec {
+                rate: spec.takes.map_or(spec.link.rate, |takes| takes.rate),
+                ..spec.link
+            }),
             rng: self.rng.fork(key.0 ^ 0xC0),
             alive: true,
         });
@@ -86,11 +91,16 @@ impl World {
             let depth = spec.reqq;
             self.give(torrent, Input::RequestQueue { peer: key, depth });
         }
+        let speaks = spec.takes.is_some_and(|takes| takes.dont_have);
+        if speaks && self.connections[index].alive {
+            let id = LT_DONTHAVE_ID;
+            self.give(torrent, Input::TakesDontHave { peer: key, id });
+        }
         self.at_desk(index, Remote::greet);
     }
 
     /// Lets a remote act, and puts what it says on the line.
-    fn at_desk(&mut self, index: usize, act: impl FnOnce(&mut Remote, &mut Desk<'_>)) {
+    pub(super) fn at_desk(&mut self, index: usize, act: impl FnOnce(&mut Remote, &mut Desk<'_>)) {
         let connection = &mut self.connections[index];
         if !connection.alive {
             return;

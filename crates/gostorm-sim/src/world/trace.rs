@@ -73,6 +73,7 @@ fn hash_output(output: &Output, into: &mut FxHasher) {
             piece,
             want_digests,
         } => (piece, want_digests).hash(into),
+        Output::Upload { peer, span } => (peer, span).hash(into),
         Output::Store { block } => block.hash(into),
         Output::Evict { piece } => piece.hash(into),
         Output::Serve { read } | Output::ServeUnverified { read } | Output::Fail { read, .. } => {

@@ -9,3 +9,4 @@ mod magnet;
 mod memory;
 mod responsive;
 mod seeds;
+mod uploads;

@@ -39,6 +39,7 @@ fn every_metadata_case_gets_its_answer() {
 #[test]
 fn our_handshake_is_sorted_as_bencode_demands() {
     let handshake = ExtendedHandshake {
+        lt_donthave: Some(7),
         ut_metadata: Some(3),
         metadata_size: Some(31235),
         reqq: Some(250),
@@ -47,7 +48,8 @@ fn our_handshake_is_sorted_as_bencode_demands() {
         yourip: Some(IpAddr::from([192, 0, 2, 1])),
         upload_only: true,
     };
-    let text = b"d1:md11:ut_metadatai3ee13:metadata_sizei31235e1:pi8091e4:reqqi250e\
+    let text =
+        b"d1:md11:lt_donthavei7e11:ut_metadatai3ee13:metadata_sizei31235e1:pi8091e4:reqqi250e\
                  11:upload_onlyi1e1:v14:GoStream 0.1.06:yourip4:\xC0\0\x02\x01e";
     assert_eq!(handshake.encode(), text[..]);
 }
@@ -86,6 +88,7 @@ fn the_pieces_of_metadata_add_up() {
 proptest! {
     #[test]
     fn a_handshake_survives_the_wire(
+        lt_donthave in prop::option::of(1..=u8::MAX),
         ut_metadata in prop::option::of(1..=u8::MAX),
         metadata_size in prop::option::of(1..=METADATA_LEN_MAX),
         reqq in prop::option::of(1..=u32::MAX),
@@ -95,7 +98,7 @@ proptest! {
         upload_only: bool,
     ) {
         let handshake = ExtendedHandshake {
-            ut_metadata, metadata_size, reqq, port, client, yourip, upload_only,
+            lt_donthave, ut_metadata, metadata_size, reqq, port, client, yourip, upload_only,
         };
         prop_assert_eq!(ExtendedHandshake::decode(&handshake.encode()), Ok(handshake));
     }

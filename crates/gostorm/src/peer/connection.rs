@@ -3,27 +3,28 @@
 //! [`spawn`] is called by the driver with a connected stream whose handshakes are done. The task ends when reading or
 //! writing finds a reason to, or when the handle is dropped; in both cases the socket is closed.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-
 use gostorm_wire::{BlockSpan, Message};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::receive::Receiver;
-use super::transmit::{self, Command, Upload};
+use super::transmit::{Transmitter, Upload};
 use super::{PeerConfig, PeerEvent, PeerWhat};
 use crate::cache::PieceBuf;
 use crate::pool::Pool;
+
+/// Bytes that the kernel may keep unsent: a block more than these is what a request of ours waits for at most.
+/// Without it the send buffer of a peer that reads slowly grows to megabytes.
+const UNSENT_MAX: u32 = 16 * 1024;
 
 /// The driver's side of a peer. Dropping it closes the socket; what was queued is then not written, and no further
 /// event is sent (events that already lie in the channel stay there).
 #[derive(Debug)]
 pub struct PeerHandle {
-    commands: mpsc::Sender<Command>,
-    uploads_waiting: Arc<AtomicU32>,
-    upload_queue_len: u32,
+    messages: mpsc::Sender<Message>,
+    uploads: mpsc::Sender<Upload>,
     task: AbortHandle,
 }
 
@@ -32,33 +33,30 @@ impl PeerHandle {
     /// or if the peer is closed; then the message is dropped, and the peer is best dropped as well.
     #[must_use]
     pub fn send(&self, message: Message) -> bool {
-        self.commands.try_send(Command::Message(message)).is_ok()
+        self.messages.try_send(message).is_ok()
     }
 
-    /// Queues a block of an upload; it holds the piece until it is written. False, with nothing queued, if as many as
+    /// Queues a block of an upload behind all messages, also those that come later. Its bytes are copied: the piece may
+    /// be evicted while the peer takes its time. False, with nothing queued, if as many as
     /// [`PeerConfig::upload_queue_len`] wait, if the peer is closed, or if `span` is not within one block that
     /// `piece` holds, or the piece is not verified.
     #[must_use]
-    pub fn send_block(&self, span: BlockSpan, piece: Arc<PieceBuf>) -> bool {
-        let held = span.len > 0
-            && piece.is_verified()
-            && piece
-                .slice(span.begin as usize, span.len as usize)
-                .is_some();
-        if !held {
-            return false;
-        }
-        let Some(upload) = Upload::new(span, piece, &self.uploads_waiting, self.upload_queue_len)
-        else {
+    pub fn send_block(&self, span: BlockSpan, piece: &PieceBuf) -> bool {
+        let bytes = piece
+            .slice(span.begin as usize, span.len as usize)
+            .filter(|bytes| !bytes.is_empty() && piece.is_verified());
+        let (Some(bytes), Ok(place)) = (bytes, self.uploads.try_reserve()) else {
             return false;
         };
-        self.commands.try_send(Command::Block(upload)).is_ok()
+        let payload = bytes.into();
+        place.send(Upload { span, payload });
+        true
     }
 
     /// Whether the socket is closed, or about to be.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.commands.is_closed()
+        self.messages.is_closed()
     }
 }
 
@@ -78,13 +76,13 @@ pub fn spawn(
     events: mpsc::Sender<PeerEvent>,
     config: PeerConfig,
 ) -> PeerHandle {
-    let (commands, queue) = mpsc::channel(config.send_queue_len.max(1));
-    let upload_queue_len = config.upload_queue_len;
-    let task = tokio::spawn(run(peer, stream, pool, events, queue, config));
+    let (messages, message_queue) = mpsc::channel(config.send_queue_len.max(1));
+    let (uploads, upload_queue) = mpsc::channel(config.upload_queue_len.max(1));
+    let queues = (message_queue, upload_queue);
+    let task = tokio::spawn(run(peer, stream, pool, events, queues, config));
     PeerHandle {
-        commands,
-        uploads_waiting: Arc::new(AtomicU32::new(0)),
-        upload_queue_len,
+        messages,
+        uploads,
         task: task.abort_handle(),
     }
 }
@@ -94,12 +92,15 @@ async fn run(
     stream: TcpStream,
     pool: Pool,
     events: mpsc::Sender<PeerEvent>,
-    mut commands: mpsc::Receiver<Command>,
+    queues: (mpsc::Receiver<Message>, mpsc::Receiver<Upload>),
     config: PeerConfig,
 ) {
     // Small requests must not wait for the answer to earlier ones.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MAX) {
+        tracing::debug!(%error, "no TCP_NOTSENT_LOWAT");
     }
     let receiver = Receiver {
         peer,
@@ -108,13 +109,21 @@ async fn run(
         events: &events,
         config: &config,
     };
+    let mut transmitter = Transmitter {
+        peer,
+        stream: &stream,
+        messages: queues.0,
+        uploads: queues.1,
+        events: &events,
+        config: &config,
+    };
     let reason = tokio::select! {
         reason = receiver.run() => reason,
-        reason = transmit::run(&stream, &mut commands, &config) => reason,
+        reason = transmitter.run() => reason,
     };
+    // Makes the handle's `send` say false.
+    drop(transmitter);
     drop(stream);
-    // Frees the pieces of queued uploads, and makes the handle's `send` say false.
-    drop(commands);
     let closed = PeerEvent {
         peer,
         what: PeerWhat::Closed(reason),

@@ -134,7 +134,7 @@ async fn blocks_and_messages_arrive_in_order_with_their_bytes() {
 }
 
 #[tokio::test]
-async fn what_is_said_is_written_in_order_and_complete() {
+async fn what_is_said_is_written_in_order_and_blocks_come_behind_it() {
     let mut ends = usual_ends().await;
     let piece = verified_piece(&ends.pool, 9);
     let request = Message::Request(span(0, 0, BLOCK_LEN));
@@ -142,18 +142,27 @@ async fn what_is_said_is_written_in_order_and_complete() {
     for _ in 0..1000 {
         assert!(ends.handle.send(request.clone()));
     }
-    assert!(ends.handle.send_block(span(4, 0, 100), Arc::clone(&piece)));
-    assert!(ends.handle.send_block(span(4, 0, BLOCK_LEN), piece));
+    assert!(ends.handle.send_block(span(4, 0, 100), &piece));
+    assert!(ends.handle.send_block(span(4, 0, BLOCK_LEN), &piece));
+    drop(piece);
+    assert_eq!(ends.pool.live_bytes(), 0, "an upload kept its piece");
     assert!(ends.handle.send(Message::Choke));
     let mut expected = encoded(&[Message::Interested]);
     (0..1000).for_each(|_| expected.extend(encoded(std::slice::from_ref(&request))));
+    expected.extend(encoded(&[Message::Choke]));
     expected.extend(block(span(4, 0, 100), 9));
     expected.extend(block(span(4, 0, BLOCK_LEN), 9));
-    expected.extend(encoded(&[Message::Choke]));
     let mut got = vec![0; expected.len()];
     ends.remote.read_exact(&mut got).await.unwrap();
     assert!(got == expected);
-    assert_eq!(ends.pool.live_bytes(), 0, "an upload kept its piece");
+    let mut reported = 0;
+    while reported < u64::from(100 + BLOCK_LEN) {
+        let PeerWhat::Uploaded(bytes) = ends.next().await else {
+            panic!("another event");
+        };
+        reported += bytes;
+    }
+    assert_eq!(reported, u64::from(100 + BLOCK_LEN));
 }
 
 #[tokio::test]
@@ -166,16 +175,13 @@ async fn a_block_that_is_not_held_and_verified_is_not_uploaded() {
         span(0, BLOCK_LEN, 1),
         span(0, u32::MAX, u32::MAX),
     ] {
-        assert!(
-            !ends.handle.send_block(wrong, Arc::clone(&piece)),
-            "{wrong}"
-        );
+        assert!(!ends.handle.send_block(wrong, &piece), "{wrong}");
     }
     let unverified = Arc::new(PieceBuf::new(BLOCK_LEN));
     let mut data = ends.pool.try_take().unwrap();
     data.set_len(BLOCK_BYTES);
     unverified.fill(0, data);
-    assert!(!ends.handle.send_block(span(0, 0, 1), unverified));
+    assert!(!ends.handle.send_block(span(0, 0, 1), &unverified));
 }
 
 #[tokio::test]
@@ -188,10 +194,10 @@ async fn queues_are_bounded() {
     // On this one thread the peer's task does not run before the next await.
     let ends = ends(Pool::new(1 << 20), config).await;
     let piece = verified_piece(&ends.pool, 9);
-    let uploads = (0..5).filter(|_| ends.handle.send_block(span(0, 0, 1), Arc::clone(&piece)));
+    let uploads = (0..5).filter(|_| ends.handle.send_block(span(0, 0, 1), &piece));
     assert_eq!(uploads.count(), 2);
     let messages = (0..10).filter(|_| ends.handle.send(Message::Choke));
-    assert_eq!(messages.count(), 6);
+    assert_eq!(messages.count(), 8);
 }
 
 #[tokio::test]
@@ -314,9 +320,7 @@ async fn a_peer_that_does_not_read_is_closed() {
     let piece = verified_piece(&ends.pool, 9);
     // More than the kernel buffers.
     for _ in 0..4000 {
-        let _ = ends
-            .handle
-            .send_block(span(0, 0, BLOCK_LEN), Arc::clone(&piece));
+        let _ = ends.handle.send_block(span(0, 0, BLOCK_LEN), &piece);
         tokio::task::yield_now().await;
     }
     assert_eq!(ends.closed().await, CloseReason::WriteStalled);

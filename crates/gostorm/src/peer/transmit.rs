@@ -1,11 +1,11 @@
-//! The loop that writes to a peer's socket: messages and uploads, in the order in which they were queued.
+//! The loop that writes to a peer's socket: messages in the order in which they were queued, and uploads behind them.
 //!
 //! Runs within the peer's task (`connection`) beside `receive`. All that is queued goes out in one write, up to
-//! [`COALESCE_LEN`] bytes and one block; a block's payload is written from its piece buffer, not copied.
+//! [`COALESCE_LEN`] bytes and one block. A message overtakes the blocks that wait: what we ask for is never held up by
+//! more than the one block that is being written. What was written of blocks is reported to the driver, as soon as its
+//! queue has room; meanwhile writing goes on.
 
 use std::io::{self, IoSlice};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{Buf, BytesMut};
 use gostorm_wire::{BlockSpan, Message, encode_piece_header};
@@ -13,121 +13,104 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{CloseReason, PeerConfig};
-use crate::cache::PieceBuf;
+use super::{CloseReason, PeerConfig, PeerEvent, PeerWhat};
 
 /// Beyond this much, messages wait for the next write.
 const COALESCE_LEN: usize = 16 * 1024;
 
-/// What is queued for writing.
-pub(super) enum Command {
-    /// A message.
-    Message(Message),
-    /// A block of an upload.
-    Block(Upload),
-}
-
-/// A block to write. Counted in `waiting` as long as it lives.
+/// A block to write.
+#[derive(Debug)]
 pub(super) struct Upload {
-    span: BlockSpan,
-    piece: Arc<PieceBuf>,
-    waiting: Arc<AtomicU32>,
+    pub(super) span: BlockSpan,
+    pub(super) payload: Box<[u8]>,
 }
 
-impl Upload {
-    /// Counts itself in, unless `max` wait already.
-    pub(super) fn new(
-        span: BlockSpan,
-        piece: Arc<PieceBuf>,
-        waiting: &Arc<AtomicU32>,
-        max: u32,
-    ) -> Option<Self> {
-        if waiting.fetch_add(1, Ordering::Relaxed) >= max {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Self {
-            span,
-            piece,
-            waiting: Arc::clone(waiting),
-        })
-    }
-
-    fn payload(&self) -> &[u8] {
-        self.piece
-            .slice(self.span.begin as usize, self.span.len as usize)
-            .unwrap_or_default()
-    }
+/// What the loop works with.
+pub(super) struct Transmitter<'a> {
+    pub(super) peer: u64,
+    pub(super) stream: &'a TcpStream,
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) uploads: mpsc::Receiver<Upload>,
+    pub(super) events: &'a mpsc::Sender<PeerEvent>,
+    pub(super) config: &'a PeerConfig,
 }
 
-impl Drop for Upload {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
+/// What is written next.
+enum Next {
+    Message(Message),
+    Upload(Upload),
 }
 
-/// Writes until there is a reason to close, or the handle is gone.
-pub(super) async fn run(
-    stream: &TcpStream,
-    commands: &mut mpsc::Receiver<Command>,
-    config: &PeerConfig,
-) -> CloseReason {
-    let mut out = BytesMut::new();
-    let mut last_write = Instant::now();
-    let keep_alive = sleep_until(last_write + config.keep_alive);
-    tokio::pin!(keep_alive);
-    loop {
-        let command = tokio::select! {
-            command = commands.recv() => match command {
-                Some(command) => command,
-                None => return CloseReason::Eof,
-            },
-            () = &mut keep_alive => {
-                // Not moved at each write, but only when it goes off.
-                let due = last_write + config.keep_alive;
-                if due > Instant::now() {
-                    keep_alive.as_mut().reset(due);
+impl Transmitter<'_> {
+    /// Writes until there is a reason to close, or the handle is gone.
+    pub(super) async fn run(&mut self) -> CloseReason {
+        let mut out = BytesMut::new();
+        let mut last_write = Instant::now();
+        // Bytes of blocks that the driver has not heard of.
+        let mut unreported = 0;
+        let keep_alive = sleep_until(last_write + self.config.keep_alive);
+        tokio::pin!(keep_alive);
+        loop {
+            let next = tokio::select! {
+                biased;
+                place = self.events.reserve(), if unreported > 0 => {
+                    let Ok(place) = place else {
+                        return CloseReason::Eof;
+                    };
+                    let what = PeerWhat::Uploaded(std::mem::take(&mut unreported));
+                    place.send(PeerEvent { peer: self.peer, what });
                     continue;
                 }
-                keep_alive.as_mut().reset(Instant::now() + config.keep_alive);
-                Command::Message(Message::KeepAlive)
+                message = self.messages.recv() => match message {
+                    Some(message) => Next::Message(message),
+                    None => return CloseReason::Eof,
+                },
+                Some(upload) = self.uploads.recv() => Next::Upload(upload),
+                () = &mut keep_alive => {
+                    // Not moved at each write, but only when it goes off.
+                    let due = last_write + self.config.keep_alive;
+                    if due > Instant::now() {
+                        keep_alive.as_mut().reset(due);
+                        continue;
+                    }
+                    keep_alive.as_mut().reset(Instant::now() + self.config.keep_alive);
+                    Next::Message(Message::KeepAlive)
+                }
+            };
+            let upload = self.gather(next, &mut out);
+            let payload = upload.as_ref().map_or(&[][..], |upload| &upload.payload);
+            last_write = Instant::now();
+            let deadline = last_write + self.config.write_timeout;
+            match timeout_at(deadline, write_all(self.stream, &mut out, payload)).await {
+                Ok(Ok(())) => unreported += payload.len() as u64,
+                Ok(Err(error)) => return CloseReason::Io(error.kind()),
+                Err(_) => return CloseReason::WriteStalled,
             }
-        };
-        let upload = gather(command, commands, &mut out);
-        let payload = upload.as_ref().map_or(&[][..], Upload::payload);
-        last_write = Instant::now();
-        let deadline = last_write + config.write_timeout;
-        match timeout_at(deadline, write_all(stream, &mut out, payload)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return CloseReason::Io(error.kind()),
-            Err(_) => return CloseReason::WriteStalled,
-        }
-        if out.capacity() > 2 * COALESCE_LEN {
-            out = BytesMut::new();
+            if out.capacity() > 2 * COALESCE_LEN {
+                out = BytesMut::new();
+            }
         }
     }
-}
 
-/// Encodes this command and those behind it, as far as they fit one write.
-fn gather(
-    first: Command,
-    commands: &mut mpsc::Receiver<Command>,
-    out: &mut BytesMut,
-) -> Option<Upload> {
-    out.clear();
-    let mut command = first;
-    loop {
-        match command {
-            Command::Message(message) => message.encode(out),
-            Command::Block(upload) => {
-                encode_piece_header(upload.span, out);
-                return Some(upload);
-            }
+    /// Encodes what comes next and all that is queued, as far as it fits one write: messages first, then a block.
+    fn gather(&mut self, next: Next, out: &mut BytesMut) -> Option<Upload> {
+        out.clear();
+        let mut upload = None;
+        match next {
+            Next::Message(message) => message.encode(out),
+            Next::Upload(next) => upload = Some(next),
         }
-        if out.len() >= COALESCE_LEN {
-            return None;
+        while out.len() < COALESCE_LEN {
+            let Ok(message) = self.messages.try_recv() else {
+                upload = upload.or_else(|| self.uploads.try_recv().ok());
+                break;
+            };
+            message.encode(out);
         }
-        command = commands.try_recv().ok()?;
+        if let Some(upload) = &upload {
+            encode_piece_header(upload.span, out);
+        }
+        upload
     }
 }
 

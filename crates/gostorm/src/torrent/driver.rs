@@ -24,6 +24,7 @@ use super::search::Search;
 use crate::error::ResolveError;
 use crate::handle::{Command, Handle, Opening, Origin};
 use crate::hasher::HashResult;
+use crate::limits::Sharers;
 use crate::listen::Incoming;
 use crate::peer::PeerEvent;
 use crate::shared::Shared;
@@ -54,6 +55,8 @@ enum Event {
     Errand(Errand),
     Incoming(Incoming),
     Lease(u64),
+    /// The limits are shared by others than before.
+    Limits(Sharers),
     /// The last user left, and perhaps another came since.
     Left,
     /// A timer: look what is due.
@@ -76,6 +79,9 @@ struct Driver {
     verdicts: mpsc::UnboundedReceiver<HashResult>,
     to_verdicts: mpsc::UnboundedSender<HashResult>,
     lease: Option<watch::Receiver<u64>>,
+    sharers: Option<watch::Receiver<Sharers>>,
+    /// What the limits were told last.
+    reading: bool,
     start: Instant,
     tenant: u64,
     early: EarlyReads,
@@ -137,6 +143,8 @@ impl Driver {
             verdicts,
             to_verdicts,
             lease: None,
+            sharers: None,
+            reading: false,
             start: Instant::now(),
             tenant,
             early: EarlyReads::default(),
@@ -164,6 +172,14 @@ impl Driver {
     async fn next_event(&mut self) -> Event {
         let due = self.due_at();
         let shared = Arc::clone(&self.links.shared);
+        let sharers = async {
+            if let Some(sharers) = &mut self.sharers
+                && sharers.changed().await.is_ok()
+            {
+                return *sharers.borrow_and_update();
+            }
+            std::future::pending().await
+        };
         let lease = async {
             if let Some(lease) = &mut self.lease
                 && lease.changed().await.is_ok()
@@ -181,6 +197,7 @@ impl Driver {
             Some(_) = self.links.farewells.join_next() => Event::Due,
             Some(incoming) = self.incoming.recv() => Event::Incoming(incoming),
             bytes = lease => Event::Lease(bytes),
+            sharers = sharers => Event::Limits(sharers),
             () = self.handle.last_left() => Event::Left,
             () = tokio::time::sleep_until(due.into()) => Event::Due,
         }
@@ -246,6 +263,10 @@ impl Driver {
                     self.links.shared.memory.confirm(self.tenant, bytes);
                 }
             }
+            Event::Limits(sharers) => {
+                let (download, upload) = self.links.shared.limits.share(sharers);
+                self.feed(now, Input::Limits { download, upload });
+            }
             // Sleep is counted from the last close, also when nobody looked in between.
             Event::Left => self.idle_since = None,
             Event::Due | Event::Stop => {}
@@ -288,6 +309,10 @@ impl Driver {
             Phase::Running(running) => {
                 running.input(now, &mut self.links, Input::Turn, None);
                 self.hash_retry = running.advance_hashes(&self.links);
+                let reading = running.swarm.has_readers();
+                if std::mem::replace(&mut self.reading, reading) != reading {
+                    self.links.shared.limits.set_reading(self.tenant, reading);
+                }
             }
         }
         if !self.remembered && self.start.elapsed() >= REMEMBER_AFTER {

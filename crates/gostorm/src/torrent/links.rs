@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use gostorm_core::{AnnounceOutcome, AnnouncePlan, DisconnectReason, Output, PeerKey};
 use gostorm_wire::{
-    EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, Message, PeerHint,
+    BlockSpan, EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, Message, PeerHint,
 };
 use rustc_hash::FxHashMap;
 use tokio::net::TcpStream;
@@ -19,12 +19,15 @@ use tokio::task::JoinSet;
 
 use super::errand::{self, Errand};
 use super::metadata::Given;
+use crate::cache::PieceBuf;
 use crate::peer::{self, PeerConfig, PeerEvent, PeerHandle};
 use crate::shared::Shared;
 use crate::tracker::TrackerError;
 
 /// The id under which we take `ut_metadata` messages (BEP 10: our choice).
 pub(super) const UT_METADATA_ID: u8 = 1;
+/// The id under which we take `lt_donthave` messages.
+pub(super) const LT_DONTHAVE_ID: u8 = 2;
 /// Requests that we keep queued of a peer (`reqq`).
 const REQUEST_QUEUE: u32 = 250;
 /// Peer events that may wait for the driver: 2 MiB of blocks.
@@ -143,7 +146,8 @@ impl Links {
                 self.farewells
                     .spawn(errand::store(Arc::clone(&self.shared), "a ban", write));
             }
-            other @ (Output::Reserve { .. }
+            other @ (Output::Upload { .. }
+            | Output::Reserve { .. }
             | Output::Store { .. }
             | Output::Evict { .. }
             | Output::Serve { .. }
@@ -160,6 +164,15 @@ impl Links {
         if let Some(remote) = self.peers.get(&peer)
             && !remote.handle.send(message)
         {
+            self.lost.push(peer);
+        }
+    }
+
+    /// Hands a block to a peer's socket. The swarm gives no more than the socket's queue takes.
+    pub(super) fn upload(&mut self, peer: PeerKey, span: BlockSpan, piece: Option<&PieceBuf>) {
+        let taken =
+            |remote: &Remote| piece.is_some_and(|piece| remote.handle.send_block(span, piece));
+        if self.peers.get(&peer).is_some_and(|remote| !taken(remote)) {
             self.lost.push(peer);
         }
     }
@@ -263,6 +276,7 @@ impl Links {
             let port = Some(self.shared.port()).filter(|port| *port != 0);
             let client = Some(concat!("GoStream ", env!("CARGO_PKG_VERSION")).to_owned());
             let ours = ExtendedHandshake {
+                lt_donthave: Some(LT_DONTHAVE_ID),
                 ut_metadata: Some(UT_METADATA_ID),
                 metadata_size,
                 reqq: Some(REQUEST_QUEUE),

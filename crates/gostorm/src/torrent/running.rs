@@ -3,6 +3,8 @@
 //! A block that the swarm wants moves from the event into its piece's slot while the output that says
 //! so is carried out; any other is dropped, and its buffer returns to the pool.
 
+mod extensions;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,15 +12,13 @@ use bytes::Bytes;
 use gostorm_core::{
     FailReason, Input, Layout, Output, PeerKey, Policy, ReaderKey, Source, Swarm, Time,
 };
-use gostorm_wire::{
-    EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Info, Message, PieceIndex, UtMetadata,
-};
+use gostorm_wire::{Info, Message, PieceIndex};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::doubts::Doubts;
 use super::errand::Errand;
-use super::links::{Links, UT_METADATA_ID};
+use super::links::Links;
 use super::reads::{PendingRead, PendingReads};
 use crate::cache::{PieceCache, READ_LEN_MAX};
 use crate::handle::{Opening, ReadRequest};
@@ -93,6 +93,9 @@ impl Running {
                 Some(Output::Serve { read }) => self.serve(read, Policy::Verified),
                 Some(Output::ServeUnverified { read }) => self.serve(read, Policy::Responsive),
                 Some(Output::Invalidate { file, range }) => self.invalidate(links, file, range),
+                Some(Output::Upload { peer, span }) => {
+                    links.upload(peer, span, self.cache.piece(span.piece).as_deref());
+                }
                 Some(Output::Fail { read, reason }) => self.fail(read, reason),
                 Some(Output::Reserve {
                     piece,
@@ -371,52 +374,15 @@ impl Running {
             PeerWhat::Message(message) => {
                 self.input(now, links, Input::Message { peer, message }, None)
             }
+            PeerWhat::Uploaded(bytes) => {
+                self.input(now, links, Input::Uploaded { peer, bytes }, None)
+            }
             PeerWhat::Closed(reason) => {
                 if let Some(remote) = links.peers.remove(&peer) {
                     tracing::debug!(addr = %remote.addr, %reason, "peer closed");
                 }
                 self.input(now, links, Input::Closed { peer }, None);
             }
-        }
-    }
-
-    fn extended(&mut self, now: Time, links: &mut Links, peer: PeerKey, id: u8, payload: &Bytes) {
-        let violation = match id {
-            EXTENDED_HANDSHAKE_ID => match ExtendedHandshake::decode(payload) {
-                Ok(handshake) => return self.introduce(now, links, peer, handshake),
-                Err(violation) => violation,
-            },
-            UT_METADATA_ID => match UtMetadata::decode(payload) {
-                Ok(UtMetadata::Request { piece }) => {
-                    return links.give_metadata(peer, &self.info_bytes, piece);
-                }
-                Ok(
-                    UtMetadata::Data { .. }
-                    | UtMetadata::Reject { .. }
-                    | UtMetadata::Unknown { .. },
-                ) => return,
-                Err(violation) => violation,
-            },
-            _ => return,
-        };
-        tracing::debug!(%violation, "peer broke the extension protocol");
-        links.peers.remove(&peer);
-        self.input(now, links, Input::Closed { peer }, None);
-    }
-
-    fn introduce(
-        &mut self,
-        now: Time,
-        links: &mut Links,
-        peer: PeerKey,
-        handshake: ExtendedHandshake,
-    ) {
-        let depth = handshake.reqq;
-        if let Some(remote) = links.peers.get_mut(&peer) {
-            remote.extended = Some(handshake);
-        }
-        if let Some(depth) = depth {
-            self.input(now, links, Input::RequestQueue { peer, depth }, None);
         }
     }
 
@@ -432,11 +398,8 @@ impl Running {
             fast: remote.fast,
             rtt_us: remote.rtt_us,
         };
-        let depth = remote.extended.as_ref().and_then(|extended| extended.reqq);
         self.input(now, links, input, None);
-        if let Some(depth) = depth {
-            self.input(now, links, Input::RequestQueue { peer, depth }, None);
-        }
+        self.tell_extensions(now, links, peer);
     }
 
     pub(super) fn errand(&mut self, now: Time, links: &mut Links, errand: Errand) {

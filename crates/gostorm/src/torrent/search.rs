@@ -46,8 +46,8 @@ impl Search {
                 links.peers.remove(&peer);
                 self.input(now, links, ResolveInput::Closed { peer });
             }
-            // Nothing was asked for.
-            PeerWhat::Block { .. } => {}
+            // Nothing was asked for, and nothing is sent.
+            PeerWhat::Block { .. } | PeerWhat::Uploaded(_) => {}
         }
     }
 

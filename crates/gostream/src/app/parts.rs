@@ -12,7 +12,7 @@ use gostream_store::{StateLock, Store, StubTree};
 
 use super::store::EngineStore;
 use crate::cli::{Context, Failure};
-use crate::config::Verification;
+use crate::config::{ByteSize, Verification};
 use crate::librarian::{Librarian, Shelf};
 
 /// Threads that hash pieces: one keeps up with any line of a small board, two with a LAN.
@@ -93,6 +93,12 @@ fn engine_config(context: &Context, listen: Vec<SocketAddr>) -> gostorm::Config 
         listen,
         budget_bytes: engine.read_ahead_budget.as_bytes(),
         connections_per_torrent: engine.connections_per_torrent,
+        download_limit: engine.download_limit.map(ByteSize::as_bytes),
+        upload_limit: if engine.upload_disabled {
+            Some(0)
+        } else {
+            engine.upload_limit.map(ByteSize::as_bytes)
+        },
         wakes_max: engine.wakes_at_a_time,
         read_deadline: read_deadline(engine.read_deadline),
         sleep_after: engine.disconnect_timeout,

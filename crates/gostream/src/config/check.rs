@@ -44,7 +44,13 @@ pub(super) fn json(
                 .then_some(())
                 .ok_or_else(refused)
         }
-        (Kind::Flag { .. }, Value::BooleanLit(_)) | (Kind::Object, Value::Object(_)) => Ok(()),
+        (Kind::Flag { set, .. }, Value::BooleanLit(flag)) => {
+            if let Some(set) = set {
+                set(config, flag.value);
+            }
+            Ok(())
+        }
+        (Kind::Object, Value::Object(_)) => Ok(()),
         (
             Kind::Int { .. }
             | Kind::Number { .. }

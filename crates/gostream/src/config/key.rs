@@ -51,6 +51,8 @@ pub enum Kind {
     Flag {
         /// Used when the key is absent.
         default: bool,
+        /// Its effect.
+        set: Option<fn(&mut Config, bool)>,
     },
     /// A string.
     Text {
@@ -90,7 +92,8 @@ impl Kind {
             Self::Int { set, .. } => set.is_some(),
             Self::Number { set, .. } => set.is_some(),
             Self::Text { set, .. } => set.is_some(),
-            Self::Flag { .. } | Self::TextList { .. } | Self::Object => false,
+            Self::Flag { set, .. } => set.is_some(),
+            Self::TextList { .. } | Self::Object => false,
         }
     }
 
@@ -99,7 +102,7 @@ impl Kind {
         match self {
             Self::Int { default, .. } => default.to_string(),
             Self::Number { default, .. } => format!("{default:?}"),
-            Self::Flag { default } => default.to_string(),
+            Self::Flag { default, .. } => default.to_string(),
             Self::Text { default, .. } => format!("{default:?}"),
             Self::TextList { default } => format!("{default:?}"),
             Self::Object => "{}".to_owned(),

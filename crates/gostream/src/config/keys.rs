@@ -57,10 +57,14 @@ impl Default for Config {
                     set: Some(set),
                     ..
                 } => set(&mut config, default),
+                Kind::Flag {
+                    default,
+                    set: Some(set),
+                } => set(&mut config, *default),
                 Kind::Int { set: None, .. }
                 | Kind::Number { set: None, .. }
                 | Kind::Text { set: None, .. }
-                | Kind::Flag { .. }
+                | Kind::Flag { set: None, .. }
                 | Kind::TextList { .. }
                 | Kind::Object => {}
             }

@@ -47,6 +47,12 @@ pub struct EngineSettings {
     pub disconnect_timeout: Duration,
     /// `connections_per_torrent`: peers of one torrent at most.
     pub connections_per_torrent: usize,
+    /// `download_limit_kb`: what all torrents together may receive in a second; `None`: no limit.
+    pub download_limit: Option<ByteSize>,
+    /// `upload_limit_kb`: what all torrents together may send in a second; `None`: no limit.
+    pub upload_limit: Option<ByteSize>,
+    /// `disable_upload`: nothing is sent.
+    pub upload_disabled: bool,
     /// `master_concurrency_limit`: torrents that may wake at the same time.
     pub wakes_at_a_time: usize,
     /// `torrent_port`: TCP port for incoming peers; 0 = any free one.
@@ -98,6 +104,9 @@ impl Config {
                 read_deadline: Duration::ZERO,
                 disconnect_timeout: Duration::ZERO,
                 connections_per_torrent: 0,
+                download_limit: None,
+                upload_limit: None,
+                upload_disabled: false,
                 wakes_at_a_time: 0,
                 torrent_port: 0,
                 verification: Verification::Verified,

@@ -18,6 +18,11 @@ impl ByteSize {
         Self(bytes)
     }
 
+    /// So many KiB (2^10 bytes); capped where bytes would overflow.
+    pub const fn kib(kib: u64) -> Self {
+        Self(kib.saturating_mul(KIB))
+    }
+
     /// So many MiB (2^20 bytes); capped where bytes would overflow.
     pub const fn mib(mib: u64) -> Self {
         Self(mib.saturating_mul(MIB))

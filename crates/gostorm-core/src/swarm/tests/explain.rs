@@ -95,3 +95,29 @@ fn a_read_that_nobody_has_and_one_without_memory_fail_with_their_reasons() {
         assert_eq!(told[0].waits[0].cause, cause, "{}", told[0]);
     }
 }
+
+#[test]
+fn a_read_that_our_own_limit_keeps_waiting_is_told_so() {
+    let mut bench = Bench::new(20);
+    // A block in half a minute, after the burst.
+    bench.give(Input::Limits {
+        download: Some(500),
+        upload: None,
+    });
+    bench.seed(1);
+    bench.read(1, 0, 1_000);
+    let mut told = Vec::new();
+    while bench.now < Time(26_000_000) {
+        bench.now += Duration::from_millis(50);
+        let outputs = bench.turn();
+        for (peer, block) in requests(&outputs, &bench.swarm) {
+            bench.deliver(peer, block);
+        }
+        told.extend(stalls(outputs));
+    }
+    let [stall] = &told[..] else {
+        panic!("{told:?}")
+    };
+    let longest = causes(stall).into_iter().max_by_key(|(_, lasted)| *lasted);
+    assert_eq!(longest.map(|(cause, _)| cause), Some(Cause::Limit));
+}

@@ -101,6 +101,12 @@ impl Driver {
             self.tenant,
         );
         self.phase = Phase::Running(Box::new(running));
+        // Before anything is asked for: nothing passes without a limit.
+        let mut sharers = self.links.shared.limits.join(self.tenant);
+        let now_shared = *sharers.borrow_and_update();
+        self.sharers = Some(sharers);
+        let (download, upload) = self.links.shared.limits.share(now_shared);
+        self.feed(now, Input::Limits { download, upload });
         for (_, done) in std::mem::take(&mut self.wishes) {
             let _ = done.send(Ok(bytes.clone()));
         }

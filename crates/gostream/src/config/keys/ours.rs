@@ -1,6 +1,8 @@
 //! Keys that neither upstream era has.
 
-use super::row::{PORTS, count, duration, int, list, narrow, path, port, seconds, text};
+use super::row::{
+    PORTS, count, duration, int, limit, list, narrow, path, port, seconds, switch, text,
+};
 use crate::config::{
     key::{Form, Key},
     units::Verification,
@@ -51,7 +53,7 @@ pub(super) const KEYS: &[Key] = &[
         1..=1000,
         "peers",
         Some(|c, n| c.engine.connections_per_torrent = count(n)),
-        "Most peers that one torrent is connected to.",
+        "Most peers that one torrent dials; an eighth as many more may dial it.",
     ),
     text(
         "verification",
@@ -60,6 +62,31 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, v| c.engine.verification = Verification::from_name(v).unwrap_or_default()),
         "Responsive starts films and seeks sooner with bytes that are checked a moment later, so a wrong one can be shown; verified never shows one.",
     ),
+    int(
+        "upload_limit_kb",
+        1024,
+        0..=10_000_000,
+        "KiB/s",
+        Some(|c, n| c.engine.upload_limit = limit(n)),
+        "What all torrents together send at most; 0 lifts the limit.",
+    )
+    .or("UploadRateLimit"),
+    int(
+        "download_limit_kb",
+        0,
+        0..=10_000_000,
+        "KiB/s",
+        Some(|c, n| c.engine.download_limit = limit(n)),
+        "What all torrents together receive at most; 0 lifts the limit.",
+    )
+    .or("DownloadRateLimit"),
+    switch(
+        "disable_upload",
+        false,
+        Some(|c, off| c.engine.upload_disabled = off),
+        "Send nothing to other peers, which makes many of them refuse us as well.",
+    )
+    .or("DisableUpload"),
     int(
         "uid",
         1000,

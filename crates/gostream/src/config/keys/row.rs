@@ -5,10 +5,12 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use crate::config::{
     key::{Form, Key, Kind},
     settings::Config,
+    units::ByteSize,
 };
 
 type SetInt = Option<fn(&mut Config, u64)>;
 type SetNumber = Option<fn(&mut Config, f64)>;
+type SetFlag = Option<fn(&mut Config, bool)>;
 type SetText = Option<fn(&mut Config, &str)>;
 
 /// All port numbers.
@@ -72,9 +74,19 @@ pub(super) const fn seconds(
     row(name, kind, "s", help)
 }
 
-/// True or false.
+/// True or false, without effect.
 pub(super) const fn flag(name: &'static str, default: bool, help: &'static str) -> Key {
-    row(name, Kind::Flag { default }, "", help)
+    switch(name, default, None, help)
+}
+
+/// True or false.
+pub(super) const fn switch(
+    name: &'static str,
+    default: bool,
+    set: SetFlag,
+    help: &'static str,
+) -> Key {
+    row(name, Kind::Flag { default, set }, "", help)
 }
 
 /// A string.
@@ -106,6 +118,11 @@ pub(super) const fn object(name: &'static str, help: &'static str) -> Key {
 /// A port number. The table's range keeps it below 2^16.
 pub(super) fn port(n: u64) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
+}
+
+/// A limit in KiB a second; 0 is none.
+pub(super) fn limit(kib: u64) -> Option<ByteSize> {
+    (kib > 0).then(|| ByteSize::kib(kib))
 }
 
 /// A number of the table whose range keeps it below 2^32.

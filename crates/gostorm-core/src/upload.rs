@@ -1,0 +1,218 @@
+//! One peer as a taker: whether we choke it, what it asked for, what it was told that we have.
+//!
+//! Part of each [`Peer`](crate::peer::Peer), changed by `swarm/upload` alone. The queue is bounded by what
+//! we said that we queue (`reqq` 250, BEP 10); what lies between us and its socket is bounded by
+//! [`IN_FLIGHT_MAX`], so that a peer that does not read costs nothing but its own queue. Beside it what
+//! belongs to no single peer: [`Uploads`].
+
+use std::collections::{BTreeSet, VecDeque};
+
+use gostorm_wire::{BLOCK_LEN, BlockSpan, PieceIndex};
+
+use crate::choker::Choker;
+use crate::event::PeerKey;
+use crate::pace::Pace;
+use crate::time::Time;
+
+/// Requests that we queue of a peer, as we say in our extended handshake.
+const QUEUE_MAX: usize = 250;
+/// Bytes of blocks that may be on their way to a peer's socket.
+const IN_FLIGHT_MAX: u64 = 4 * BLOCK_LEN as u64;
+/// Requests in one round that may be refused as they come. Honest ones are refused when they cross a
+/// choke or an eviction: a queue full at most.
+const REFUSED_MAX: u32 = 1_000;
+
+/// What belongs to no single peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Uploads {
+    pub(crate) choker: Choker,
+    /// The upload limit.
+    pub(crate) pace: Pace,
+    /// Bytes of blocks that were written to sockets.
+    pub(crate) sent: u64,
+    pub(crate) next_tell: Time,
+    /// Nothing is announced before.
+    pub(crate) quiet_until: Time,
+    /// Who got the last block: the next goes to the one behind.
+    pub(crate) last: PeerKey,
+}
+
+impl Uploads {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            choker: Choker::new(seed),
+            pace: Pace::default(),
+            sent: 0,
+            next_tell: Time::ZERO,
+            quiet_until: Time::ZERO,
+            last: PeerKey(0),
+        }
+    }
+}
+
+/// The peer's side of our upload.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    /// We choke it.
+    pub(crate) choked: bool,
+    /// When that changed last.
+    pub(crate) since: Time,
+    queue: VecDeque<BlockSpan>,
+    in_flight: u64,
+    /// The pieces that it was told of and that we still have.
+    told: BTreeSet<PieceIndex>,
+    /// The id under which it takes `lt_donthave` (BEP 54).
+    pub(crate) dont_have: Option<u8>,
+    /// Requests refused as they came, in this round.
+    refused: u32,
+    gives: Lately,
+    takes: Lately,
+}
+
+/// Bytes of the last rounds, the latest counting most: about the last 20 s.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lately {
+    before: u64,
+    now: u64,
+}
+
+impl Lately {
+    const fn end_round(&mut self) {
+        self.before = self.bytes() / 2;
+        self.now = 0;
+    }
+
+    const fn bytes(self) -> u64 {
+        self.before + self.now
+    }
+}
+
+impl Upload {
+    pub(crate) fn new(now: Time) -> Self {
+        Self {
+            choked: true,
+            since: now,
+            queue: VecDeque::new(),
+            in_flight: 0,
+            told: BTreeSet::new(),
+            dont_have: None,
+            refused: 0,
+            gives: Lately::default(),
+            takes: Lately::default(),
+        }
+    }
+
+    /// Queues a request; false when as many wait as we said. One that waits already is not queued again.
+    pub(crate) fn queue(&mut self, span: BlockSpan) -> bool {
+        if self.queue.contains(&span) {
+            return true;
+        }
+        let room = self.queue.len() < QUEUE_MAX;
+        if room {
+            self.queue.push_back(span);
+        }
+        room
+    }
+
+    /// Takes a request back; true when it waited.
+    pub(crate) fn cancel(&mut self, span: BlockSpan) -> bool {
+        let at = self.queue.iter().position(|queued| *queued == span);
+        at.and_then(|at| self.queue.remove(at)).is_some()
+    }
+
+    /// Notes a request that was refused as it came; true when these are too many to be honest.
+    pub(crate) const fn refuse(&mut self) -> bool {
+        self.refused += 1;
+        self.refused > REFUSED_MAX
+    }
+
+    /// Takes every request back.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = BlockSpan> {
+        std::mem::take(&mut self.queue).into_iter()
+    }
+
+    /// Takes back the requests for a piece that is gone.
+    pub(crate) fn clear_piece(&mut self, piece: PieceIndex) -> Vec<BlockSpan> {
+        let (gone, kept) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition(|span| span.piece == piece);
+        self.queue = kept;
+        Vec::from(gone)
+    }
+
+    /// Requests that wait.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The next block to send, when its socket has room for one.
+    pub(crate) fn next(&self) -> Option<BlockSpan> {
+        let span = self.queue.front().copied()?;
+        (self.in_flight + u64::from(span.len) <= IN_FLIGHT_MAX).then_some(span)
+    }
+
+    /// The next block goes to its socket.
+    pub(crate) fn send(&mut self) {
+        if let Some(span) = self.queue.pop_front() {
+            self.in_flight += u64::from(span.len);
+        }
+    }
+
+    /// `bytes` of blocks were written to its socket; how many of them had been sent there.
+    pub(crate) fn written(&mut self, bytes: u64) -> u64 {
+        let bytes = bytes.min(self.in_flight);
+        self.in_flight -= bytes;
+        self.takes.now += bytes;
+        bytes
+    }
+
+    /// It sent us a block that we wanted.
+    pub(crate) fn gave(&mut self, len: u32) {
+        self.gives.now += u64::from(len);
+    }
+
+    /// Bytes that it sent us of late.
+    pub(crate) const fn gives(&self) -> u64 {
+        self.gives.bytes()
+    }
+
+    /// Bytes that it took of late.
+    pub(crate) const fn takes(&self) -> u64 {
+        self.takes.bytes()
+    }
+
+    /// A round of the choker is over.
+    pub(crate) const fn end_round(&mut self) {
+        self.gives.end_round();
+        self.takes.end_round();
+        self.refused = 0;
+    }
+
+    /// Notes that it is told of a piece; false when it was told before.
+    pub(crate) fn tell(&mut self, piece: PieceIndex) -> bool {
+        self.told.insert(piece)
+    }
+
+    /// Forgets a piece that is gone; true when it was told of it.
+    pub(crate) fn untell(&mut self, piece: PieceIndex) -> bool {
+        self.told.remove(&piece)
+    }
+
+    /// The pieces that it was told of.
+    pub(crate) fn told(&self) -> impl Iterator<Item = PieceIndex> {
+        self.told.iter().copied()
+    }
+
+    /// Panics when a bound is broken.
+    pub(crate) fn check_invariants(&self) {
+        assert!(self.queue.len() <= QUEUE_MAX, "upload queues are bounded");
+        assert!(
+            self.in_flight <= IN_FLIGHT_MAX,
+            "blocks on their way are bounded"
+        );
+        assert!(
+            !self.choked || self.queue.is_empty(),
+            "who is choked waits for nothing"
+        );
+    }
+}
