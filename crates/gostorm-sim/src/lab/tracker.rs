@@ -43,6 +43,8 @@ pub struct Heard {
     pub completed: u64,
     /// Those that said `left=0`.
     pub left_nothing: u64,
+    /// The bytes that the last one said were uploaded.
+    pub uploaded: u64,
     /// The port of the last one.
     pub port: u16,
 }
@@ -200,6 +202,9 @@ impl Shared {
             heard.stopped += u64::from(event == "stopped");
             heard.completed += u64::from(event == "completed");
             heard.left_nothing += u64::from(value("left") == Some("0"));
+            heard.uploaded = value("uploaded")
+                .and_then(|bytes| bytes.parse().ok())
+                .unwrap_or(0);
             heard.port = value("port")
                 .and_then(|port| port.parse().ok())
                 .unwrap_or(0);

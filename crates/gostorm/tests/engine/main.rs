@@ -15,3 +15,4 @@ mod reading;
 mod resolving;
 mod sleeping;
 mod stand;
+mod takers;

@@ -137,6 +137,13 @@ impl Server {
         out.lines().map(|line| self.shown(line)).collect()
     }
 
+    /// Where peers reach it.
+    pub(crate) fn torrent_port(&self) -> u64 {
+        let settings = fs::read_to_string(&self.place.config).unwrap();
+        let settings: Value = serde_json::from_str(&settings).unwrap();
+        settings["torrent_port"].as_u64().unwrap()
+    }
+
     /// The path under which the mount shows a virtual path.
     pub(crate) fn shown(&self, virtual_path: &str) -> PathBuf {
         let path = Path::new(virtual_path);

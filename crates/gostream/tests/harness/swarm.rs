@@ -85,6 +85,11 @@ impl Peer {
         Self::start("seeder.py", torrent, ip, arguments)
     }
 
+    /// A libtorrent session at `ip` that has nothing; `arguments` are those of taker.py.
+    pub(crate) fn leecher(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+        Self::start("taker.py", torrent, ip, arguments)
+    }
+
     /// A scripted peer at `ip`; `arguments` are those of corrupting_peer.py.
     pub(crate) fn scripted(torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
         Self::start("corrupting_peer.py", torrent, ip, arguments)

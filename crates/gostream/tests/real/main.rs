@@ -15,3 +15,4 @@ mod faults;
 mod film;
 mod library;
 mod memory;
+mod uploads;
