@@ -34,6 +34,8 @@ SETTINGS = {
     "request_timeout": 10,
     "piece_timeout": 5,
     "initial_picker_threshold": 0,
+    # Else it leaves all seeds whenever the read-ahead is full.
+    "close_redundant_connections": False,
     "max_out_request_queue": 500,
     "request_queue_time": 1,
     "alert_mask": lt.alert.category_t.storage_notification | lt.alert.category_t.error_notification,
@@ -48,9 +50,9 @@ class Reader:
 
 
 class Streamer:
-    """One torrent, paused until it is first read."""
+    """One torrent, paused until it is first read. Without `copy_out` its data stays in its files."""
 
-    def __init__(self, torrent, directory, rate, connections):
+    def __init__(self, torrent, directory, rate, connections, copy_out=True):
         settings = {**SETTINGS, "listen_interfaces": "127.0.0.1:0", "connections_limit": connections}
         self.session = lt.session(settings)
         params = lt.load_torrent_file(torrent)
@@ -67,6 +69,7 @@ class Streamer:
         self.kept = collections.OrderedDict()
         self.readers = []
         self.awake = False
+        self.deadline_flags = lt.deadline_flags_t.alert_when_available if copy_out else 0
         threading.Thread(target=self._listen, daemon=True).start()
 
     def ready(self):
@@ -122,15 +125,20 @@ class Streamer:
             for piece in range(reader.piece, min(reader.piece + urgent, self.pieces)):
                 if piece not in self.kept:
                     due = int((piece - reader.piece) * self.piece_ms)
-                    self.handle.set_piece_deadline(piece, due, lt.deadline_flags_t.alert_when_available)
+                    self.handle.set_piece_deadline(piece, due, self.deadline_flags)
 
-    def read(self, reader, offset, is_wanted=lambda: True):
-        """The bytes from `offset` to the end of its piece, when they are there; None when no longer wanted."""
-        piece, begin = divmod(offset, self.piece_length)
+    def move(self, reader, piece):
+        """The reader has come to this piece."""
         with self.changed:
             if piece != reader.piece:
                 reader.piece = piece
                 self._want()
+
+    def read(self, reader, offset, is_wanted=lambda: True):
+        """The bytes from `offset` to the end of its piece, when they are there; None when no longer wanted."""
+        piece, begin = divmod(offset, self.piece_length)
+        self.move(reader, piece)
+        with self.changed:
             while piece not in self.kept:
                 if not self.changed.wait(0.02) and not is_wanted():
                     return None

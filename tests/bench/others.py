@@ -35,8 +35,9 @@ class Libtorrent:
 
     missing = None
 
-    def __init__(self, connections):
+    def __init__(self, connections, environment=None):
         self.connections = connections
+        self.environment = {**os.environ, **(environment or {})}
         self.name = f"libtorrent {libtorrent.__version__.removesuffix('.0')}, deadlines, {connections} peers"
 
     @contextlib.contextmanager
@@ -44,7 +45,7 @@ class Libtorrent:
         with scratch("libtorrent") as place:
             command = [HERE / "lt_shim.py", "--torrent", lab.torrent, "--dir", place, "--rate", lab.rate]
             command += ["--connections", self.connections]
-            with child([sys.executable, "-B", *command]) as process:
+            with child([sys.executable, "-B", *command], env=self.environment) as process:
                 yield Target(url_of(process, self.name), process.pid)
 
 

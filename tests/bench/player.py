@@ -11,11 +11,12 @@ line after each step. All times are seconds since that line, save those of the s
   refilled     and four seconds of film there
   done         after some more seconds: stood still in them, and the bytes read in all
 
-Every byte is compared with what it must be, outside the times that are measured as far as that matters.
+SIGTERM ends the play that goes on, and its step is told. Every byte is compared with what it must be, outside the times that are measured as far as that matters.
 """
 
 import argparse
 import json
+import signal
 import sys
 import time
 
@@ -39,6 +40,11 @@ class Player:
         self.buffer = int(BUFFER_S * self.rate)
         self.read_bytes = 0
         self.unchecked = []
+        self.ended = False
+
+    def end(self, *_):
+        """No more is played."""
+        self.ended = True
 
     def fetch(self, start, end):
         while start < end:
@@ -58,7 +64,7 @@ class Player:
         it the picture stood still."""
         begin = time.monotonic()
         stood, had, have = 0.0, start, start + self.buffer
-        while (passed := time.monotonic() - begin) < seconds:
+        while not self.ended and (passed := time.monotonic() - begin) < seconds:
             ahead = (have - start) / self.rate - (passed - stood)
             if ahead < 0:
                 stood -= ahead
@@ -70,7 +76,7 @@ class Player:
             self.fetch(had, have)
             self.check()
         # The last read may have come after the end of the play: without it, so much could be shown.
-        shown = seconds - stood
+        shown = min(seconds, time.monotonic() - begin) - stood
         return stood + max(0.0, shown - (had - start) / self.rate)
 
 
@@ -114,6 +120,7 @@ def main():
     is_url = args.source.startswith("http://")
     source = HttpSource(args.source, args.wake) if is_url else FileSource(args.source)
     player = Player(source, args.size, args.rate, args.seed)
+    signal.signal(signal.SIGTERM, player.end)
     film(args.seed, 0, MIB)  # numpy's first use takes a while
     tell("ready")
     sys.stdin.readline()

@@ -30,7 +30,7 @@ class Watching:
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.text = b""
-        if self._step(READY_S) != {"step": "ready"}:
+        if self.step(READY_S) != {"step": "ready"}:
             self.__exit__()
             raise Failure("the player did not start")
         return self
@@ -44,7 +44,7 @@ class Watching:
         self.process.stdout.close()
         self.selector.close()
 
-    def _step(self, limit):
+    def step(self, limit):
         """The next line, or None when it did not come in time or will never come."""
         end = time.monotonic() + limit
         while b"\n" not in self.text:
@@ -62,11 +62,15 @@ class Watching:
         self.process.stdin.write(b"go\n")
         self.process.stdin.flush()
 
+    def end(self):
+        """The play that goes on ends, and its step is told."""
+        self.process.terminate()
+
     def steps(self, limit):
         """All steps by name; each may take `limit` seconds. Those that did not come are not there."""
         steps = {}
         while "done" not in steps and "failed" not in steps:
-            step = self._step(limit)
+            step = self.step(limit)
             if step is None:
                 break
             steps[step.pop("step")] = step
