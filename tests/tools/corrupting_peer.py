@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scripted BitTorrent peer with bad manners, in plain Python.
 
-Has all data of one torrent and misbehaves as told: corrupts every k-th block it sends, dies or
+Has all data of one torrent and misbehaves as told: corrupts every k-th block it sends, everywhere or in a range, dies or
 stalls after so many payload bytes, or never unchokes. Serves the metadata (BEP 9), so it may be the
 first peer of a magnet. Knows BEP 3, 9 and 10 and nothing else; one thread a connection.
 
@@ -172,7 +172,9 @@ class Peer:
             os._exit(0)
         data = bytearray(self.content.read(piece * self.piece_length + begin, length))
         number = self.figures["blocks"] + 1
-        wrong = args.corrupt_every > 0 and number % args.corrupt_every == 0
+        low, high = args.corrupt_range
+        within = low <= piece * self.piece_length + begin < high
+        wrong = within and args.corrupt_every > 0 and number % args.corrupt_every == 0
         if wrong:
             data[len(data) // 2] ^= 0x01
         self.count(blocks=1, bytes=len(data), corrupted=int(wrong))
@@ -197,6 +199,9 @@ def main():
     parser.add_argument("--listen", default="127.0.0.1:0")
     parser.add_argument("--announce", action="store_true", help="announce to the torrent's tracker, once")
     parser.add_argument("--corrupt-every", type=int, default=0, metavar="K", help="flip a byte in each K-th block")
+    parser.add_argument(
+        "--corrupt-range", type=int, nargs=2, default=(0, 1 << 62), metavar=("FROM", "TO"), help="only in these bytes of the torrent"
+    )
     parser.add_argument("--die-after", type=int, metavar="BYTES", help="exit after so much payload")
     parser.add_argument("--stall-after", type=int, metavar="BYTES", help="answer no request after so much payload")
     parser.add_argument("--choke", action="store_true", help="never unchoke")

@@ -1,8 +1,9 @@
 //! Cold starts on the home swarm with real sockets: what a player waits for.
 //!
-//! `cargo run --release -p gostorm --example home_start -- [STARTS] [MiB of a piece]`. Forty scripted peers on
+//! `cargo run --release -p gostorm --example home_start -- [STARTS] [MiB of a piece] [again|responsive]`. Forty scripted peers on
 //! 127.0.x.y and an HTTP tracker that answers in 20 ms (`gostorm_sim::lab`); a film of 1.5 GB at 41 Mbit/s. Each
-//! start is a new engine that knows the info dict and no peer; reads go through `Stream`, as the file system's do.
+//! start is a new engine that knows the info dict and no peer; `again` measures its second session, in which it knows the
+//! peers, and `responsive` that with the policy of this name. Reads go through `Stream`, as the file system's do.
 //! Seconds, medians and worst: the first 64 KiB; head, last MiB and 4 s of film; standing still in 10 s of play;
 //! the first MiB after a seek to 70 %, and 4 s of film there.
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
@@ -12,11 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gostorm::{
-    Config, Engine, KnownPeer, OpenRequest, ReadError, StoreFailure, StoredTorrent, Stream,
+    Config, Engine, KnownPeer, OpenRequest, Policy, ReadError, StoreFailure, StoredTorrent, Stream,
     TorrentStore,
 };
 use gostorm_sim::lab::{Content, LabPeer, LabTracker, home};
 use gostorm_wire::InfoHash;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 const MIB: u64 = 1 << 20;
@@ -31,17 +33,18 @@ const PLAY: Duration = Duration::from_secs(10);
 /// One read of a player.
 const READ: u64 = 256 << 10;
 
-/// Knows one info dict and forgets all else.
-struct OneDict(StoredTorrent);
+/// Knows one torrent, and what is learnt of its peers.
+struct OneTorrent(Mutex<StoredTorrent>);
 
-impl TorrentStore for OneDict {
+impl TorrentStore for OneTorrent {
     fn load(&self, _: InfoHash) -> Result<Option<StoredTorrent>, StoreFailure> {
-        Ok(Some(self.0.clone()))
+        Ok(Some(self.0.lock().clone()))
     }
     fn save_info(&self, _: InfoHash, _: &[u8]) -> Result<(), StoreFailure> {
         Ok(())
     }
-    fn save_known_good(&self, _: InfoHash, _: &[KnownPeer]) -> Result<(), StoreFailure> {
+    fn save_known_good(&self, _: InfoHash, peers: &[KnownPeer]) -> Result<(), StoreFailure> {
+        self.0.lock().known_good = peers.to_vec();
         Ok(())
     }
     fn banned(&self) -> Result<Vec<IpAddr>, StoreFailure> {
@@ -90,27 +93,18 @@ async fn play(stream: &Stream, from: u64) -> Result<f64, ReadError> {
     Ok(stood)
 }
 
-async fn cold_start(content: &Content) -> Result<[f64; 5], Box<dyn std::error::Error>> {
-    let peers: Vec<LabPeer> = {
-        let content = Arc::new(content.clone());
-        let start = |script| LabPeer::start(&content, script);
-        home().into_iter().map(start).collect::<Result<_, _>>()?
-    };
-    let addrs = peers.iter().map(LabPeer::addr).collect();
-    let tracker = LabTracker::start(addrs, Duration::from_millis(20)).await?;
-    let stored = StoredTorrent {
-        info: Some(content.info()),
-        trackers: vec![tracker.url()],
-        ..StoredTorrent::default()
-    };
-    let engine = Engine::start(Config::default(), Arc::new(OneDict(stored)))?;
+/// One session, from the open to the close: the figures in seconds.
+async fn session(
+    engine: &Engine,
+    content: &Content,
+) -> Result<[f64; 5], Box<dyn std::error::Error>> {
     let request = OpenRequest {
         info_hash: content.info_hash(),
         trackers: Vec::new(),
         hints: Vec::new(),
     };
     let opened = Instant::now();
-    let stream = engine.open(request, Arc::new(|_| Some(0)))?;
+    let stream = engine.open_doubtful(request, Arc::new(|_| Some(0)), Arc::new(|_| ()))?;
     let since = |moment: Instant| moment.elapsed().as_secs_f64();
     read(&stream, 0..64 << 10).await?;
     let first = since(opened);
@@ -123,19 +117,58 @@ async fn cold_start(content: &Content) -> Result<[f64; 5], Box<dyn std::error::E
     let there = since(seek);
     read(&stream, sought + MIB..sought + BUFFER).await?;
     let goes_on = since(seek);
-    drop(stream);
-    engine.shutdown().await;
     Ok([first, buffered, stood, there, goes_on])
+}
+
+/// A new swarm and a new engine: its first session, or the second where the swarm is known.
+async fn start(
+    content: &Content,
+    policy: Policy,
+    again: bool,
+) -> Result<[f64; 5], Box<dyn std::error::Error>> {
+    let peers: Vec<LabPeer> = {
+        let content = Arc::new(content.clone());
+        let start = |script| LabPeer::start(&content, script);
+        home().into_iter().map(start).collect::<Result<_, _>>()?
+    };
+    let addrs = peers.iter().map(LabPeer::addr).collect();
+    let tracker = LabTracker::start(addrs, Duration::from_millis(20)).await?;
+    let stored = StoredTorrent {
+        info: Some(content.info()),
+        trackers: vec![tracker.url()],
+        ..StoredTorrent::default()
+    };
+    let config = Config {
+        sleep_after: Duration::ZERO,
+        policy,
+        ..Config::default()
+    };
+    let engine = Engine::start(config, Arc::new(OneTorrent(Mutex::new(stored))))?;
+    let mut figures = session(&engine, content).await?;
+    if again {
+        while engine.awake_count() > 0 || engine.peer_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        figures = session(&engine, content).await?;
+    }
+    engine.shutdown().await;
+    Ok(figures)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = |at: usize| std::env::args().nth(at).and_then(|text| text.parse().ok());
+    let (policy, again) = match std::env::args().nth(3).as_deref() {
+        None => (Policy::Verified, false),
+        Some("again") => (Policy::Verified, true),
+        Some("responsive") => (Policy::Responsive, true),
+        Some(other) => return Err(format!("{other}: again, responsive, or nothing").into()),
+    };
     let starts: u32 = argument(1).unwrap_or(10);
     let content = Content::new(7, FILM, argument(2).unwrap_or(4) << 20)?;
     let mut columns: [Vec<f64>; 5] = Default::default();
     for _ in 0..starts {
-        let figures = cold_start(&content).await?;
+        let figures = start(&content, policy, again).await?;
         println!("{figures:.2?}");
         columns
             .iter_mut()

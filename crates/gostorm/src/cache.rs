@@ -2,8 +2,8 @@
 //!
 //! The driver inserts a buffer when the core reserves a piece and removes it when the core evicts it; reads come from
 //! any thread. What always holds: the first to fill a slot wins and a filled slot never changes; [`PieceCache::read`]
-//! serves verified pieces only, [`PieceCache::read_unverified`] what the core allows; the lock is held to clone `Arc`s and never while bytes are copied. A piece that is
-//! evicted during a read, an upload or hashing lives until that ends.
+//! serves verified pieces only, [`PieceCache::read_unverified`] what the core allows; the lock is held to clone `Arc`s
+//! and never while bytes are copied. A piece that is evicted during a read, an upload or hashing lives until that ends.
 
 mod piece;
 

@@ -73,6 +73,7 @@ impl Swarm {
         }
         for read in self.demand.take_waiting(|read| ready.contains(&read.read)) {
             self.expose(&read);
+            self.end_wait(&read, true);
             self.unverified_reads += 1;
             self.push(Output::ServeUnverified { read: read.read });
         }

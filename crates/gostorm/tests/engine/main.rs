@@ -13,6 +13,7 @@ mod faults;
 mod incoming;
 mod reading;
 mod resolving;
+mod responsive;
 mod sleeping;
 mod stand;
 mod takers;

@@ -95,16 +95,31 @@ impl Peer {
         Self::start("corrupting_peer.py", torrent, ip, arguments)
     }
 
+    /// A scripted peer at an address that was told before it listens.
+    pub(crate) fn scripted_at(torrent: &Torrent, address: SocketAddr, arguments: &[&str]) -> Self {
+        Self::start_at(
+            "corrupting_peer.py",
+            torrent,
+            &address.to_string(),
+            arguments,
+        )
+    }
+
     fn start(script: &str, torrent: &Torrent, ip: &str, arguments: &[&str]) -> Self {
+        Self::start_at(script, torrent, &format!("{ip}:0"), arguments)
+    }
+
+    fn start_at(script: &str, torrent: &Torrent, listen: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(python());
         command.arg(tool(script));
         command.arg("--torrent").arg(&torrent.path);
         command.arg("--data").arg(torrent.directory_of_data());
-        command.args(["--listen", &format!("{ip}:0")]);
+        command.args(["--listen", listen]);
         command.args(arguments);
         let process = Process::start(script, &mut command);
         let ready: Value = serde_json::from_str(&process.line(START)).unwrap();
         let port = ready["port"].as_u64().unwrap();
+        let ip = listen.rsplit_once(':').unwrap().0;
         let address = format!("{ip}:{port}").parse().unwrap();
         Self { address, process }
     }

@@ -15,4 +15,5 @@ mod faults;
 mod film;
 mod library;
 mod memory;
+mod responsive;
 mod uploads;

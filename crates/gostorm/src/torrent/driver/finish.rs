@@ -22,7 +22,8 @@ impl Driver {
             return;
         };
         let good = running.swarm.known_good();
-        if good.is_empty() {
+        // A session without a network keeps what was known; one in which the last good peer turned bad does not.
+        if good.is_empty() && running.swarm.stats().hash_failures == 0 {
             return;
         }
         let info_hash = self.links.info_hash;
