@@ -423,6 +423,17 @@ impl Peer {
         self.asked.iter().filter(lost).map(|asked| asked.block)
     }
 
+    /// The driver was away for `late`, and what the peer sent meanwhile is not seen yet: no silence and
+    /// no delay of its own, and nothing that is measured across the gap says anything.
+    pub(crate) fn excuse(&mut self, late: Duration) {
+        self.last_heard += late;
+        for asked in &mut self.asked {
+            asked.expected += late;
+            asked.lone = false;
+        }
+        self.estimate.restart_span();
+    }
+
     /// When the peer counts as snubbed if it stays silent; never while it owes nothing.
     pub(crate) fn snub_at(&self) -> Time {
         if self.asked.is_empty() {

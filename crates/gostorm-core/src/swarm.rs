@@ -146,6 +146,7 @@ impl Swarm {
             self.outputs.is_empty(),
             "outputs are drained before the next input"
         );
+        self.excuse_late_driver(now);
         self.now = self.now.max(now);
         let fits = matches!(input, Input::Turn | Input::Lease { .. });
         match input {

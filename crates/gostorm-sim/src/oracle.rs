@@ -15,7 +15,7 @@ mod viewer;
 
 use self::flow::Pool;
 pub use self::measure::Fate;
-use self::measure::{STEP_US, flows};
+use self::measure::{STEP_US, flows, micros};
 use self::source::Source;
 use self::viewer::Viewer;
 use crate::player::PlayerKind;
@@ -39,29 +39,42 @@ pub fn fates(world: &WorldSpec) -> Vec<Option<Fate>> {
     let mut viewers: Vec<Option<Viewer>> = films
         .map(|film| film.map(|(player, film)| Viewer::new(world, player, film, window)))
         .collect();
-    let mut pools: Vec<Pool> = world.torrents.iter().map(Pool::new).collect();
-    let mut sources: Vec<Vec<Source>> = (0..world.torrents.len())
-        .map(|torrent| Source::all(world, torrent))
+    let mut shared: Vec<usize> = viewers.iter().flatten().map(Viewer::torrent).collect();
+    shared.sort_unstable();
+    shared.dedup();
+    let mut swarms: Vec<(usize, Pool, Vec<Source>)> = shared
+        .into_iter()
+        .map(|at| (at, Pool::new(&world.torrents[at]), Source::all(world, at)))
         .collect();
     let ends = viewers.iter().flatten().map(Viewer::ends).max();
-    let mut now = 0;
-    while now < ends.unwrap_or(0) {
+    // The clock of the players is behind that of the peers by the naps in which it stood still.
+    let (mut now, mut clock) = (0, 0);
+    while clock < ends.unwrap_or(0) {
+        let nap = world.naps.iter().find(|nap| {
+            let at = micros(nap.at);
+            (at..at + micros(nap.length)).contains(&now)
+        });
         let mut line = world.access.map_or(u64::MAX, |line| flows(line.rate));
-        for (torrent, pool) in pools.iter_mut().enumerate() {
+        for (torrent, pool, sources) in swarms.iter_mut().filter(|_| nap.is_none()) {
             let here: Vec<&Viewer> = viewers
                 .iter()
                 .flatten()
-                .filter(|viewer| viewer.torrent() == torrent)
+                .filter(|viewer| viewer.torrent() == *torrent)
                 .collect();
-            if here.iter().any(|viewer| viewer.is_on(now)) {
-                line -= pool.flow(now, &here, &mut sources[torrent], line);
+            if here.iter().any(|viewer| viewer.is_on(clock)) {
+                line -= pool.flow((now, clock), &here, sources, line);
             }
         }
-        for viewer in viewers.iter_mut().flatten() {
-            let pool = &pools[viewer.torrent()];
-            viewer.step(now, |from| pool.shown_until(from));
-        }
         now += STEP_US;
+        if nap.is_some_and(|nap| nap.stands_still) {
+            continue;
+        }
+        for viewer in viewers.iter_mut().flatten() {
+            if let Some((_, pool, _)) = swarms.iter().find(|(at, ..)| *at == viewer.torrent()) {
+                viewer.step(clock, |from| pool.shown_until(from));
+            }
+        }
+        clock += STEP_US;
     }
     viewers
         .iter()

@@ -11,6 +11,7 @@ mod driver;
 mod exposed;
 mod figures;
 mod hashing;
+mod naps;
 mod network;
 mod readers;
 mod report;
@@ -31,13 +32,14 @@ use gostorm_wire::{BlockSpan, Message, PieceIndex};
 use self::connection::Connection;
 pub use self::report::{Report, TorrentReport};
 use self::seated::{ReadOrder, Seated};
-pub use self::spec::{TorrentSpec, WorldSpec};
+pub use self::spec::{Nap, TorrentSpec, WorldSpec};
 use self::torrent::Torrent;
 pub use self::trace::Text;
 use self::trace::Trace;
 use crate::events::Events;
 use crate::link::Link;
 use crate::peer::{PeerTimer, Saying};
+use crate::player::PlayerKind;
 use crate::rng::Rng;
 
 /// Turns that one batch may cause.
@@ -78,6 +80,8 @@ enum Event {
     PlayerTimer(usize, u64),
     /// A read's answer reaches its player.
     Answered(u64, bool),
+    /// Nobody has had a torrent open for a while.
+    Sleeps(usize),
 }
 
 /// One run.
@@ -85,6 +89,11 @@ pub struct World {
     spec: WorldSpec,
     /// The driver's clock: the end of the batch.
     now: Time,
+    /// How far the machine's clock is behind, after the naps in which it stood still, microseconds.
+    lag: u64,
+    /// Naps taken, and peers that were snubbed at the end of one.
+    naps: usize,
+    snubbed_by_naps: u64,
     /// When the event being applied happened: the clock of all that is not the driver.
     moment: Time,
     events: Events<Event>,
@@ -98,6 +107,8 @@ pub struct World {
     connections: Vec<Connection>,
     access: Option<Link>,
     seats: Vec<Option<Seated>>,
+    /// Players that open when a scan has ended.
+    scans: VecDeque<usize>,
     reads: rustc_hash::FxHashMap<u64, ReadOrder>,
     next_read: u64,
     inputs: u64,
@@ -120,11 +131,22 @@ impl World {
             .iter()
             .map(|torrent| Torrent::new(torrent.clone(), seed))
             .collect();
+        let mut scanners = spec.scanners.unwrap_or(usize::MAX);
+        let mut scans = VecDeque::new();
         for (at, player) in spec.players.iter().enumerate() {
+            let scan = matches!(player.kind, PlayerKind::Scan);
+            if scan && scanners == 0 {
+                scans.push_back(at);
+                continue;
+            }
+            scanners -= usize::from(scan);
             events.push(Time::ZERO + player.starts, Event::Starts(at));
         }
         let mut world = Self {
             now: Time::ZERO,
+            lag: 0,
+            naps: 0,
+            snubbed_by_naps: 0,
             moment: Time::ZERO,
             events,
             pending: VecDeque::new(),
@@ -133,6 +155,7 @@ impl World {
             torrents,
             connections: Vec::new(),
             access: spec.access.map(Link::new),
+            scans,
             seats: spec.players.iter().map(|_| None).collect(),
             reads: rustc_hash::FxHashMap::default(),
             next_read: 0,
@@ -145,6 +168,10 @@ impl World {
             rng,
             spec,
         };
+        for (tenant, torrent) in (0..).zip(&world.torrents) {
+            let floor = 2 * u64::from(torrent.spec.piece_len);
+            world.arbiter.join(tenant, floor);
+        }
         (0..world.torrents.len()).for_each(|torrent| world.introduce(torrent));
         world.settle();
         world
@@ -197,12 +224,16 @@ impl World {
             .unwrap_or(0)
             .max(1);
         self.now = self.now.max(Time(at.0.div_ceil(quantum) * quantum));
+        let napped = self.nap();
         while let Some((at, event)) = self.events.pop(self.now) {
             self.moment = at;
             self.apply(event);
             self.drain_pending();
         }
         self.settle();
+        if let Some(snubbed) = napped {
+            self.snubbed_by_naps += self.snubbed().saturating_sub(snubbed);
+        }
         true
     }
 
@@ -228,18 +259,20 @@ impl World {
             Event::Starts(player) => self.starts(player),
             Event::PlayerTimer(player, number) => self.player_timer(player, number),
             Event::Answered(read, served) => self.answered(read, served),
+            Event::Sleeps(torrent) => self.shut_down(torrent),
         }
     }
 
     /// Hands an input to a swarm and acts on its outputs.
     fn give(&mut self, torrent: usize, input: Input) {
         self.inputs += 1;
-        self.trace.input(self.now, torrent, &input);
+        let clock = self.clock();
+        self.trace.input(clock, torrent, &input);
         let one = &mut self.torrents[torrent];
         one.dirty = true;
-        one.swarm.handle(self.now, input);
+        one.swarm.handle(clock, input);
         while let Some(output) = self.torrents[torrent].swarm.poll() {
-            self.trace.output(self.now, torrent, &output);
+            self.trace.output(clock, torrent, &output);
             self.act(torrent, output);
         }
         self.in_hand = None;
@@ -273,13 +306,14 @@ impl World {
     }
 
     fn set_wake(&mut self, torrent: usize) {
+        let (clock, lag) = (self.clock(), self.lag);
         let one = &mut self.torrents[torrent];
         let at = one.swarm.wake_at();
-        one.check_spin(self.now, at);
+        one.check_spin(clock, at);
         if one.wake_at != at {
             one.wake_at = at;
             one.wake_number += 1;
-            let later = at.max(Time(self.now.0 + 1));
+            let later = Time(at.0.saturating_add(lag)).max(Time(self.now.0 + 1));
             let number = one.wake_number;
             if at != Time::NEVER {
                 self.events.push(later, Event::Wake(torrent, number));

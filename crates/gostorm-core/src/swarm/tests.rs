@@ -62,6 +62,16 @@ impl Bench {
         self.give(Input::Turn)
     }
 
+    /// Turns whenever the swarm asks for one, until `until`.
+    fn wait_until(&mut self, until: Time) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while self.now < until {
+            self.now = self.swarm.wake_at().max(Time(self.now.0 + 1)).min(until);
+            outputs.extend(self.turn());
+        }
+        outputs
+    }
+
     fn seed(&mut self, key: u64) {
         let addr = SocketAddr::from(([127, 0, 0, u8::try_from(key).unwrap()], 6881));
         self.give(Input::Connected {

@@ -33,6 +33,11 @@ const URGENT_MAX: usize = 16;
 /// How often lateness is looked at while a read waits.
 const LATE_EVERY: Duration = Duration::from_millis(50);
 
+/// How often a driver whose peers owe blocks shows that it is there: so their silence is told from its own.
+const WATCH_EVERY: Duration = Duration::from_millis(200);
+/// A driver that is so late was kept from working.
+const LATE_DRIVER: Duration = Duration::from_millis(200);
+
 impl Swarm {
     pub(super) fn turn(&mut self) {
         if self.asleep {
@@ -344,6 +349,21 @@ impl Swarm {
         }));
     }
 
+    /// A driver that comes much later than it was asked to (a starved processor, a machine that was
+    /// suspended with a clock that ran on) has not read its sockets either: no peer is to blame for
+    /// the gap.
+    pub(super) fn excuse_late_driver(&mut self, now: Time) {
+        let gap = now - self.now;
+        if gap < LATE_DRIVER || self.asleep {
+            return;
+        }
+        if now - self.wake_at() >= LATE_DRIVER {
+            for peer in self.peers.values_mut() {
+                peer.excuse(gap);
+            }
+        }
+    }
+
     /// When [`Input::Turn`](crate::Input::Turn) is due if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Time {
@@ -366,12 +386,12 @@ impl Swarm {
         } else {
             Time::NEVER
         };
-        let late = if self.peers.values().any(|peer| peer.outstanding() > 0)
-            && !self.demand.waiting().is_empty()
-        {
-            self.now + LATE_EVERY
-        } else {
+        let late = if self.peers.values().all(|peer| peer.outstanding() == 0) {
             Time::NEVER
+        } else if self.demand.waiting().is_empty() {
+            self.now + WATCH_EVERY
+        } else {
+            self.now + LATE_EVERY
         };
         let announce = self.announce.next(self.short_of_peers());
         // A window can close with time alone (a paused player), so look now and then.

@@ -50,10 +50,11 @@ impl Pool {
         at.min(self.total)
     }
 
-    /// Lets the liquid of one step flow, `line` bytes of it at most; returns how much there was.
+    /// Lets the liquid of one step flow, `line` bytes of it at most; returns how much there was. The
+    /// step begins at `now` by the clock of the peers, and at `clock` by that of the players.
     pub(super) fn flow(
         &mut self,
-        now: u64,
+        (now, clock): (u64, u64),
         viewers: &[&Viewer],
         sources: &mut [Source],
         line: u64,
@@ -69,23 +70,48 @@ impl Pool {
         usable.sort_by_key(|(at, _)| sources[*at].breadth());
         let mut left = line.min(usable.iter().map(|(_, bytes)| bytes).sum());
         let all = left;
-        for piece in self.wanted(now, viewers) {
-            let mut missing = self.missing(piece);
-            for (at, bytes) in &mut usable {
-                let part = missing.min(*bytes).min(left);
-                if part > 0 && sources[*at].has(piece) {
-                    *self.filled.entry(piece).or_default() += part;
-                    sources[*at].brought(now, part);
-                    missing -= part;
-                    *bytes -= part;
-                    left -= part;
+        let wanted = self.wanted(clock, viewers);
+        // Those that have much keep their liquid for what the others lack, and then help everywhere.
+        for narrowest in [true, false] {
+            for piece in &wanted {
+                self.pour(now, *piece, narrowest, &mut usable, sources, &mut left);
+                if left == 0 {
+                    return all;
                 }
-            }
-            if left == 0 {
-                break;
             }
         }
         all - left
+    }
+
+    /// Fills one piece from those that have it, or only from those of them that have the fewest pieces.
+    fn pour(
+        &mut self,
+        now: u64,
+        piece: u32,
+        narrowest: bool,
+        usable: &mut [(usize, u64)],
+        sources: &mut [Source],
+        left: &mut u64,
+    ) {
+        let mut missing = self.missing(piece);
+        let mut breadth = None;
+        for (at, bytes) in usable {
+            let source = &mut sources[*at];
+            if missing == 0 || *left == 0 || !source.has(piece) {
+                continue;
+            }
+            if narrowest && *breadth.get_or_insert(source.breadth()) != source.breadth() {
+                return;
+            }
+            let part = missing.min(*bytes).min(*left);
+            if part > 0 {
+                *self.filled.entry(piece).or_default() += part;
+                source.brought(now, part);
+                missing -= part;
+                *bytes -= part;
+                *left -= part;
+            }
+        }
     }
 
     /// What no window holds any more has to be brought again.
@@ -99,9 +125,9 @@ impl Pool {
     }
 
     /// The missing pieces of all windows, the most urgent first.
-    fn wanted(&self, now: u64, viewers: &[&Viewer]) -> Vec<u32> {
+    fn wanted(&self, clock: u64, viewers: &[&Viewer]) -> Vec<u32> {
         let mut wanted: Vec<(u64, u32)> = Vec::new();
-        for viewer in viewers.iter().filter(|viewer| viewer.is_on(now)) {
+        for viewer in viewers.iter().filter(|viewer| viewer.is_on(clock)) {
             for piece in self.pieces(&viewer.window()) {
                 if self.missing(piece) > 0 {
                     wanted.push((viewer.due(u64::from(piece) * self.piece_len), piece));

@@ -54,6 +54,9 @@ pub(super) fn plan(seed: u64) -> (WorldSpec, Duration) {
         lease_delay: Duration::from_micros(pick(&mut rng, &[0, 0, 300, 20_000])),
         read_deadline: Duration::from_secs(25),
         policy: Policy::Verified,
+        scanners: None,
+        sleeps_after: None,
+        naps: Vec::new(),
         torrents,
         players,
     };

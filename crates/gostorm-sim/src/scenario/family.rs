@@ -6,6 +6,7 @@
 //! of docs/SCHEDULING.md go through these two.
 
 mod draw;
+mod households;
 pub mod judge;
 mod swarms;
 pub mod table;
@@ -20,6 +21,24 @@ use crate::world::WorldSpec;
 pub enum Family {
     /// Forty peers of six sorts, a film of 41 Mbit/s, one seek.
     Home,
+    /// Usable bandwidth 1.5 times the bitrate.
+    Thin,
+    /// A third of the peers corrupts, falls silent, dies or flaps.
+    Hostile,
+    /// One to three seeds next door.
+    Lan,
+    /// The only fast peer lacks every second piece.
+    Halves,
+    /// A library scan of 300 titles beside one film on a shared line.
+    Scan,
+    /// Two players on one file.
+    Pair,
+    /// Ten seeks in ten seconds.
+    Seeks,
+    /// A peer that sends each block twice.
+    Twice,
+    /// A driver that is starved, or suspended with its clock.
+    Clock,
 }
 
 /// What a seed of a family means.
@@ -39,13 +58,33 @@ pub struct FamilyPlan {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Home];
+    pub const ALL: [Self; 10] = [
+        Self::Home,
+        Self::Thin,
+        Self::Hostile,
+        Self::Lan,
+        Self::Halves,
+        Self::Scan,
+        Self::Pair,
+        Self::Seeks,
+        Self::Twice,
+        Self::Clock,
+    ];
 
     /// Its name in commands and tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Home => "home",
+            Self::Thin => "thin",
+            Self::Hostile => "hostile",
+            Self::Lan => "lan",
+            Self::Halves => "halves",
+            Self::Scan => "scan",
+            Self::Pair => "pair",
+            Self::Seeks => "seeks",
+            Self::Twice => "twice",
+            Self::Clock => "clock",
         }
     }
 
@@ -61,24 +100,43 @@ impl Family {
         let mut draw = Draw::new(seed, self.name());
         let world = match self {
             Self::Home => swarms::home(&mut draw),
+            Self::Thin => swarms::thin(&mut draw),
+            Self::Hostile => swarms::hostile(&mut draw),
+            Self::Lan => swarms::lan(&mut draw),
+            Self::Halves => swarms::halves(&mut draw),
+            Self::Scan => households::scan(&mut draw),
+            Self::Pair => households::pair(&mut draw),
+            Self::Seeks => swarms::seeks(&mut draw),
+            Self::Twice => swarms::twice(&mut draw),
+            Self::Clock => households::clock(&mut draw),
         };
         let ends = world
             .players
             .iter()
             .map(|player| player.starts + Duration::from_secs(90))
             .max();
+        let naps: Duration = world.naps.iter().map(|nap| nap.length).sum();
         FamilyPlan {
             family: self,
             seed,
             world,
-            limit: ends.unwrap_or_default(),
+            limit: ends.unwrap_or_default() + naps,
             waste_max: self.waste_max(),
         }
     }
 
     const fn waste_max(self) -> u64 {
         match self {
-            Self::Home => 30,
+            Self::Hostile => 150,
+            Self::Home
+            | Self::Thin
+            | Self::Lan
+            | Self::Halves
+            | Self::Scan
+            | Self::Pair
+            | Self::Seeks
+            | Self::Twice
+            | Self::Clock => 30,
         }
     }
 

@@ -117,9 +117,9 @@ impl World {
     pub(super) fn check_failure(&self, order: &ReadOrder, reason: FailReason) {
         match reason {
             FailReason::Deadline => {
-                let late = self.now.0.saturating_sub(order.deadline.0);
+                let late = self.clock().0.saturating_sub(order.deadline.0);
                 assert!(
-                    self.now >= order.deadline,
+                    self.clock() >= order.deadline,
                     "a read of {} failed before its deadline",
                     order.issued
                 );
@@ -141,7 +141,7 @@ impl World {
         for one in &self.torrents {
             one.swarm.check_invariants();
         }
-        let late = Time(self.now.0.saturating_sub(LATE_MAX_US));
+        let late = Time(self.clock().0.saturating_sub(LATE_MAX_US));
         for order in self.reads.values() {
             assert!(
                 order.deadline > late,

@@ -160,6 +160,9 @@ impl World {
 
     /// A torrent goes to sleep.
     pub fn shut_down(&mut self, torrent: usize) {
+        if self.torrents[torrent].asleep {
+            return;
+        }
         self.pending.push_back((torrent, Input::Shutdown));
         self.settle();
         self.torrents[torrent].asleep = true;

@@ -19,6 +19,7 @@ impl World {
             outputs: self.trace.outputs(),
             trace_hash: self.trace.hash(),
             held_max: self.held_max,
+            snubbed_by_naps: self.snubbed_by_naps,
             torrents: torrents.collect(),
             players: self.player_reports(),
         }

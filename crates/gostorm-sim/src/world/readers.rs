@@ -7,7 +7,7 @@ use gostorm_core::{FailReason, Input, ReadKey, ReaderKey, Time};
 
 use super::seated::{ReadOrder, Seated};
 use super::{Event, World};
-use crate::player::{Player, PlayerReport, Seat};
+use crate::player::{Player, PlayerKind, PlayerReport, Seat};
 
 /// From the driver to the player: the reply crosses the kernel.
 pub(super) const HOP: Duration = Duration::from_micros(100);
@@ -45,7 +45,7 @@ impl World {
         );
         let mut rng = self.rng.fork(at as u64 ^ 0xF00D);
         let mut seat = Seat {
-            now: self.now,
+            now: self.clock(),
             rng: &mut rng,
             len: file.len,
             reads: Vec::new(),
@@ -72,11 +72,12 @@ impl World {
 
     /// Lets a player act.
     fn at_seat(&mut self, at: usize, act: impl FnOnce(&mut Player, &mut Seat<'_>)) {
+        let now = self.clock();
         let Some(seated) = self.seats[at].as_mut().filter(|seated| !seated.closed) else {
             return;
         };
         let mut seat = Seat {
-            now: self.now,
+            now,
             rng: &mut seated.rng,
             len: seated.file.end - seated.file.start,
             reads: Vec::new(),
@@ -108,15 +109,33 @@ impl World {
         };
         if let Some(timer) = timer {
             seated.timer_number += 1;
+            let rings = Time(timer.0.saturating_add(self.lag));
             self.events
-                .push(timer, Event::PlayerTimer(at, seated.timer_number));
+                .push(rings, Event::PlayerTimer(at, seated.timer_number));
         }
         if close && !seated.closed {
             seated.closed = true;
             let reader = ReaderKey(at as u64);
             let torrent = seated.torrent;
             self.pending.push_back((torrent, Input::Close { reader }));
+            let scans = matches!(self.spec.players[at].kind, PlayerKind::Scan);
+            if let Some(next) = self.scans.pop_front_if(|_| scans) {
+                self.events.push(self.now + HOP, Event::Starts(next));
+            }
+            if let Some(after) = self.spec.sleeps_after
+                && self.is_left(torrent)
+            {
+                self.events.push(self.now + after, Event::Sleeps(torrent));
+            }
         }
+    }
+
+    /// True when every player of a torrent has come and gone.
+    fn is_left(&self, torrent: usize) -> bool {
+        let mut players = self.spec.players.iter().zip(&self.seats);
+        players.all(|(player, seat)| {
+            player.torrent != torrent || seat.as_ref().is_some_and(|seat| seat.closed)
+        })
     }
 
     fn read(&mut self, at: usize, tag: u64, of_file: &Range<u64>) {
@@ -129,7 +148,7 @@ impl World {
         let reader = ReaderKey(at as u64);
         self.next_read += 1;
         let key = self.next_read;
-        let deadline = self.now + self.spec.read_deadline;
+        let deadline = self.clock() + self.spec.read_deadline;
         let one = &self.torrents[torrent];
         let cached = one.store.covers(one.swarm.layout(), &range);
         self.reads.insert(
@@ -138,7 +157,7 @@ impl World {
                 player: at,
                 tag,
                 range: range.clone(),
-                issued: self.now,
+                issued: self.clock(),
                 deadline,
                 decided: cached,
             },

@@ -44,6 +44,8 @@ pub struct Report {
     pub trace_hash: u64,
     /// The most bytes reserved at a time.
     pub held_max: u64,
+    /// Peers that were snubbed because the driver had taken a nap.
+    pub snubbed_by_naps: u64,
     /// The torrents.
     pub torrents: Vec<TorrentReport>,
     /// The players.

@@ -48,6 +48,18 @@ impl TorrentSpec {
     }
 }
 
+/// A time in which the driver and its players do nothing, while the peers and the lines go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nap {
+    /// When it begins.
+    pub at: Duration,
+    /// How long it lasts.
+    pub length: Duration,
+    /// The machine's clock stands still meanwhile, as Linux' monotonic clock does in suspend; a
+    /// driver that is only starved of the processor finds that its clock has jumped ahead.
+    pub stands_still: bool,
+}
+
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct WorldSpec {
@@ -65,6 +77,13 @@ pub struct WorldSpec {
     pub read_deadline: Duration,
     /// What the players accept.
     pub policy: Policy,
+    /// So many scans run at a time: a further one opens its file when one has ended. All at their own
+    /// time when there is none.
+    pub scanners: Option<usize>,
+    /// A torrent whose players have all closed sleeps after this; never when there is none.
+    pub sleeps_after: Option<Duration>,
+    /// When the driver does nothing, in order and apart from each other.
+    pub naps: Vec<Nap>,
     /// The torrents.
     pub torrents: Vec<TorrentSpec>,
     /// The players.
@@ -83,6 +102,9 @@ impl WorldSpec {
             lease_delay: Duration::ZERO,
             read_deadline: Duration::from_secs(25),
             policy: Policy::Verified,
+            scanners: None,
+            sleeps_after: None,
+            naps: Vec::new(),
             torrents: vec![torrent],
             players,
         }

@@ -56,8 +56,7 @@ fn a_snubbed_peer_that_alone_has_an_urgent_piece_is_asked_for_it() {
     bench.seed(1);
     bench.read(1, 0, 1_000);
     bench.turn();
-    bench.now = Time(1_500_000);
-    bench.turn();
+    bench.wait_until(Time(1_500_000));
     assert!(bench.swarm.peers[&PeerKey(1)].snubbed);
     bench.seed(2);
     bench.say(2, Message::HaveNone);
@@ -223,9 +222,9 @@ fn a_tail_that_is_given_up_owes_nothing_when_its_memory_goes_to_another_piece() 
         ok: true,
         digests: vec![],
     });
-    bench.now = Time(29_950_000);
+    bench.wait_until(Time(29_900_000));
     bench.read(1, 1_000, 2_000);
-    bench.turn();
+    bench.wait_until(Time(29_950_000));
     assert_eq!(bench.swarm.peers[&PeerKey(2)].outstanding(), 1, "a probe");
     bench.now = Time(30_010_000);
     bench.seed(3);

@@ -5,6 +5,17 @@ use std::time::Duration;
 use crate::peer::PeerSpec;
 use crate::player::{Film, FilmStep, PlayerKind, PlayerSpec};
 use crate::rng::{Rng, mix};
+use crate::world::{TorrentSpec, WorldSpec};
+
+pub(super) const MIB: u64 = 1 << 20;
+
+/// A world whose driver takes what has come once a millisecond.
+pub(super) fn world(torrent: TorrentSpec, players: Vec<PlayerSpec>) -> WorldSpec {
+    WorldSpec {
+        quantum: Duration::from_millis(1),
+        ..WorldSpec::new(torrent, players)
+    }
+}
 
 /// The drawing of one world.
 pub(super) struct Draw {
@@ -46,6 +57,19 @@ impl Draw {
         peer.link.jitter = rtt / 10;
         peer.unchokes_after = Some(Duration::from_millis(self.around(unchoke_ms)));
         peer
+    }
+
+    /// So many of them.
+    pub(super) fn seeds(
+        &mut self,
+        count: usize,
+        rtt_ms: u64,
+        kilobits: u64,
+        unchoke_ms: u64,
+    ) -> Vec<PeerSpec> {
+        (0..count)
+            .map(|_| self.seed(rtt_ms, kilobits, unchoke_ms))
+            .collect()
     }
 
     /// A film at `rate` bytes per second with a buffer of 15 s.

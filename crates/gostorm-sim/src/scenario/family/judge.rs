@@ -122,6 +122,10 @@ fn broken(plan: &FamilyPlan, verdict: &Verdict, done: bool) -> Vec<String> {
     if failed > 0 {
         broken.push(format!("{failed} reads failed that are no film's"));
     }
+    if verdict.report.snubbed_by_naps > 0 {
+        let snubbed = verdict.report.snubbed_by_naps;
+        broken.push(format!("{snubbed} peers snubbed for a nap of ours"));
+    }
     let (all, wasted, _) = verdict.bytes();
     if wasted > all * plan.waste_max / 1_000 + WASTE_START {
         let share = wasted * 1_000 / all.max(1);
