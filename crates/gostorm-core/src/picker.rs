@@ -2,8 +2,8 @@
 //!
 //! A block is missing, asked of one peer, or received from one peer. A piece becomes active when it
 //! is reserved, and leaves by being verified, or by being dropped. After a hash failure the piece
-//! comes again with an `only` peer: one source for all its blocks, so that a second failure names
-//! the liar, and a success names who lied the first time (see `verify`).
+//! comes again with its blocks `apart`: each from another sender than before; after some failures with
+//! an `only` peer, so that a further one names the liar (see `verify`).
 
 use gostorm_wire::PieceIndex;
 use rustc_hash::FxHashMap;
@@ -30,8 +30,11 @@ pub(crate) struct Active {
     received: u32,
     /// The first block that may be missing: all before it are asked or received.
     first_missing: u32,
-    /// The one peer that may fill it, after a hash failure.
+    /// The one peer that may fill it, after some hash failures.
     pub(crate) only: Option<PeerKey>,
+    /// For each block the peers that sent it in earlier tries: it is asked of others if it can be.
+    /// Empty when no try has failed.
+    pub(crate) apart: Vec<[Option<PeerKey>; 2]>,
 }
 
 impl Active {
@@ -42,6 +45,7 @@ impl Active {
             received: 0,
             first_missing: 0,
             only: None,
+            apart: Vec::new(),
         }
     }
 
@@ -68,6 +72,23 @@ impl Active {
                 let here = |state: &BlockState| matches!(state, BlockState::Received(_));
                 blocks.iter().all(here)
             })
+    }
+
+    /// True when `peer` sent the block in an earlier try that failed.
+    pub(crate) fn was_sent_by(&self, block: u32, peer: PeerKey) -> bool {
+        let earlier = self.apart.get(block as usize);
+        earlier.is_some_and(|senders| senders.contains(&Some(peer)))
+    }
+
+    /// Bytes received and wasted if the piece is dropped, in blocks, when `peers` sent a part of it
+    /// and more than half is still to come.
+    pub(crate) fn tainted_by(&self, peers: &[PeerKey]) -> Option<u32> {
+        let tainted = self
+            .blocks
+            .iter()
+            .any(|state| matches!(state, BlockState::Received(peer) if peers.contains(peer)));
+        let early = (self.received as usize) * 2 < self.blocks.len();
+        (tainted && early).then_some(self.received)
     }
 
     /// Who sent the blocks that are here, in order.

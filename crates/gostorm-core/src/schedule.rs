@@ -37,10 +37,12 @@ struct Lane<'a> {
     arrival: f64,
     rtt: f64,
     per_block: f64,
+    /// It may have spoiled a piece: it gets nothing that others can bring.
+    doubted: bool,
 }
 
 impl<'a> Lane<'a> {
-    fn new(peer: &'a Peer) -> Self {
+    fn new(peer: &'a Peer, doubted: bool) -> Self {
         let per_block = peer.block_seconds();
         let rtt = peer.estimate.rtt().as_secs_f64();
         let free_at = f64::from(peer.outstanding()) * per_block;
@@ -50,6 +52,7 @@ impl<'a> Lane<'a> {
             arrival: free_at.max(rtt) + per_block,
             rtt,
             per_block,
+            doubted,
         }
     }
 
@@ -95,8 +98,11 @@ pub(crate) struct Assignment {
 pub(crate) trait Room {
     /// Makes `piece` active if it can be: charges its bytes, evicting what nobody wants.
     fn start(&mut self, picker: &mut Picker, piece: PieceIndex) -> bool;
-    /// Who may fill the piece, of those of `peers` that serve it.
+    /// Who may fill the piece, of those of `peers` that serve it. Notes as well which of its blocks are
+    /// to come from others than before.
     fn sources(&mut self, picker: &mut Picker, wanted: &Wanted, peers: &[&Peer]) -> Sources;
+    /// True when the peer may have spoiled a piece.
+    fn doubts(&self, peer: &Peer) -> bool;
 }
 
 /// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now, `allowed` at
@@ -109,7 +115,7 @@ pub(crate) fn assign(
     room: &mut impl Room,
     allowed: u32,
 ) -> Vec<Assignment> {
-    let mut table = Table::new(peers, allowed);
+    let mut table = Table::new(peers, room, allowed);
     let mut passed = 0;
     while table.has_room() && passed < PASSED_MAX {
         let Some(next) = wanted.next_missing(picker.verified()) else {
@@ -142,11 +148,11 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(peers: &[&'a Peer], allowed: u32) -> Self {
+    fn new(peers: &[&'a Peer], room: &impl Room, allowed: u32) -> Self {
         let serving = || peers.iter().copied().filter(|peer| peer.serves_any());
         let lanes: Vec<Lane<'_>> = serving()
             .filter(|peer| !peer.snubbed)
-            .map(Lane::new)
+            .map(|peer| Lane::new(peer, room.doubts(peer)))
             .collect();
         let probes = serving()
             .filter(|peer| peer.snubbed && peer.room() > 0 && allowed > 0)
@@ -205,18 +211,24 @@ impl<'a> Table<'a> {
             .iter_mut()
             .filter(|lane| lane.may(piece, sources))
             .collect();
+        if usable.iter().any(|lane| !lane.doubted) {
+            usable.retain(|lane| !lane.doubted);
+        }
         let mut from = wanted.from;
         while self.free > 0 && self.laid < LAID_MAX {
-            let Some(block) = picker
-                .active(piece)
-                .and_then(|active| active.next_missing(from))
-                .filter(|block| *block < wanted.until)
-            else {
+            let Some(active) = picker.active(piece) else {
+                return;
+            };
+            let Some(block) = active.next_missing(from) else {
                 return;
             };
             from = block + 1;
-            let soonest = usable.iter_mut();
-            let Some(lane) = soonest.min_by(|a, b| a.arrival.total_cmp(&b.arrival)) else {
+            let again = |lane: &Lane<'_>| active.was_sent_by(block, lane.peer.key);
+            let soonest = usable.iter_mut().min_by(|a, b| {
+                let arrival = a.arrival.total_cmp(&b.arrival);
+                again(a).cmp(&again(b)).then(arrival)
+            });
+            let Some(lane) = soonest else {
                 return;
             };
             lane.take();

@@ -168,10 +168,6 @@ impl World {
             rng,
             spec,
         };
-        for (tenant, torrent) in (0..).zip(&world.torrents) {
-            let floor = 2 * u64::from(torrent.spec.piece_len);
-            world.arbiter.join(tenant, floor);
-        }
         (0..world.torrents.len()).for_each(|torrent| world.introduce(torrent));
         world.settle();
         world

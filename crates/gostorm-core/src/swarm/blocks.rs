@@ -127,9 +127,18 @@ impl Swarm {
             .map(|key| self.addresses.get(key).copied().unwrap_or(unknown))
             .collect();
         self.fall_back(&addrs);
-        let guilty = self.verify.failed(piece, addrs, digests.to_vec());
+        let peers = &self.peers;
+        let proven = |addr| {
+            let mut peers = peers.values();
+            peers.any(|peer| peer.addr == addr && peer.good_bytes > 0)
+        };
+        let digests = digests.to_vec();
+        let guilty = self.verify.failed(self.now, piece, addrs, digests, proven);
         self.ban(&guilty);
         self.evict(piece);
+        for key in self.doubted() {
+            self.take_back_all(key);
+        }
     }
 
     fn ban(&mut self, guilty: &[SocketAddr]) {
@@ -148,9 +157,24 @@ impl Swarm {
                 .filter(|peer| peer.addr.ip() == addr.ip())
                 .map(|peer| peer.key)
                 .collect();
+            self.drop_tainted(&banned);
             for key in banned {
                 self.disconnect(key, DisconnectReason::Corrupt);
             }
+        }
+    }
+
+    /// Gives up the pieces that liars sent a part of and that are far from complete: they would fail.
+    fn drop_tainted(&mut self, liars: &[PeerKey]) {
+        let mut tainted: Vec<(PieceIndex, u32)> = self
+            .picker
+            .actives()
+            .filter_map(|(piece, active)| Some((piece, active.tainted_by(liars)?)))
+            .collect();
+        tainted.sort_unstable();
+        for (piece, blocks) in tainted {
+            self.wasted += u64::from(blocks) * u64::from(BLOCK_LEN);
+            self.evict(piece);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::peer::Peer;
 use crate::picker::Picker;
 use crate::schedule::{Room, Sources};
 use crate::time::Time;
-use crate::verify::Verify;
+use crate::verify::{TRIES_APART, Verify};
 
 /// A read waits so long before it takes what windows hold: mostly they move on before.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -36,6 +36,8 @@ pub(super) struct Memory<'a> {
     pub(super) layout: &'a Layout,
     pub(super) held: &'a mut Held,
     pub(super) verify: &'a Verify,
+    /// Who may have spoiled a piece.
+    pub(super) doubted: Vec<PeerKey>,
     pub(super) protected: Vec<Range<u64>>,
     /// Pieces that are due by then come from trusted peers alone, if these suffice.
     pub(super) trusted_until: Option<Time>,
@@ -73,8 +75,16 @@ impl Room for Memory<'_> {
                 Sources::Any
             };
         }
+        if self.verify.tries(piece) < TRIES_APART {
+            self.keep_apart(picker, piece, peers);
+            return Sources::Any;
+        }
         self.lone_source(picker, piece, peers)
             .map_or(Sources::Any, Sources::One)
+    }
+
+    fn doubts(&self, peer: &Peer) -> bool {
+        self.doubted.contains(&peer.key)
     }
 }
 
@@ -111,6 +121,23 @@ impl Memory<'_> {
             .filter(|peer| seconds(peer) <= seconds(best) * MUCH_FASTER);
         active.only = Some(chosen.unwrap_or(best).key);
         active.only
+    }
+
+    /// Notes who sent the blocks of the piece's failed tries, once.
+    fn keep_apart(&self, picker: &mut Picker, piece: PieceIndex, peers: &[&Peer]) {
+        let Some(active) = picker.active_mut(piece) else {
+            return;
+        };
+        if !active.apart.is_empty() {
+            return;
+        }
+        let key = |addr| peers.iter().find(|peer| peer.addr == addr);
+        let earlier = |block| {
+            let mut senders = self.verify.senders(piece, block);
+            [senders.next(), senders.next()].map(|addr| Some(key(addr?)?.key))
+        };
+        let blocks = self.layout.blocks_in(piece) as usize;
+        active.apart = (0..blocks).map(earlier).collect();
     }
 }
 

@@ -316,11 +316,23 @@ impl Swarm {
                 continue;
             };
             let blocks: Vec<BlockRef> = peer.snub(now);
-            for block in blocks {
-                self.picker.release(block, key);
-                let message = Message::Cancel(self.layout.span(block));
-                self.push(Output::Send { peer: key, message });
-            }
+            self.take_back(key, blocks);
+        }
+    }
+
+    /// Takes every request of a peer back.
+    pub(super) fn take_back_all(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            let blocks = peer.withdraw_all();
+            self.take_back(key, blocks);
+        }
+    }
+
+    fn take_back(&mut self, key: PeerKey, blocks: Vec<BlockRef>) {
+        for block in blocks {
+            self.picker.release(block, key);
+            let message = Message::Cancel(self.layout.span(block));
+            self.push(Output::Send { peer: key, message });
         }
     }
 }

@@ -365,25 +365,21 @@ fn banned(outputs: &[Output]) -> Vec<String> {
 }
 
 #[test]
-fn a_spoilt_piece_comes_again_from_one_peer_alone() {
+fn a_spoilt_piece_comes_again_each_block_from_another_peer() {
     let (mut bench, _) = spoilt_by_the_second_of_two();
     let outputs = bench.turn();
     assert!(outputs.contains(&Output::Reserve {
         piece: SPOILT,
         want_digests: true
     }));
-    let block = |block| BlockRef {
-        piece: SPOILT,
-        block,
-    };
-    let sources: Vec<_> = (0..8)
-        .filter_map(|at| bench.swarm.picker.asked_of(block(at))[0])
-        .collect();
-    assert!(!sources.is_empty());
-    assert!(
-        sources.iter().all(|source| *source == sources[0]),
-        "{sources:?}"
-    );
+    let asked = requests(&outputs, &bench.swarm).into_iter();
+    let again: Vec<_> = asked.filter(|(_, block)| block.piece == SPOILT).collect();
+    assert!(!again.is_empty());
+    for (peer, block) in again {
+        let addr = bench.swarm.peers[&PeerKey(peer)].addr;
+        let mut before = bench.swarm.verify.senders(SPOILT, block.block as usize);
+        assert!(before.all(|sender| sender != addr), "{block:?}");
+    }
 }
 
 #[test]

@@ -184,10 +184,12 @@ impl Swarm {
         let trusted_until = self.mark_trusted();
         let allowed = self.affordable();
         let protected = self.demand.protected(self.now);
+        let doubted = self.doubted();
         let mut memory = Memory {
             layout: &self.layout,
             held: &mut self.held,
             verify: &self.verify,
+            doubted,
             protected,
             trusted_until,
             evicted: Vec::new(),
@@ -277,7 +279,12 @@ impl Swarm {
                 urgent.push(next);
             }
         }
-        let peers: Vec<&Peer> = self.peers.values().collect();
+        let doubted = self.doubted();
+        let peers: Vec<&Peer> = self
+            .peers
+            .values()
+            .filter(|peer| !doubted.contains(&peer.key) || peer.outstanding() > 0)
+            .collect();
         let second = self
             .hedge
             .choose(self.now, &peers, &self.picker, &urgent, self.downloaded);
@@ -286,6 +293,16 @@ impl Swarm {
                 self.request(peer, block);
             }
         }
+    }
+
+    /// The peers that may have spoiled a piece: they are asked for nothing that others have.
+    pub(super) fn doubted(&self) -> Vec<PeerKey> {
+        let doubted = self.verify.doubted(self.now);
+        let peers = self.peers.values();
+        peers
+            .filter(|peer| doubted.contains(&peer.addr))
+            .map(|peer| peer.key)
+            .collect()
     }
 
     fn request(&mut self, key: PeerKey, block: BlockRef) {

@@ -110,10 +110,12 @@ impl Family {
             Self::Twice => swarms::twice(&mut draw),
             Self::Clock => households::clock(&mut draw),
         };
+        // A library of three hundred titles takes its time on what a film leaves of the line.
+        let lasts = Duration::from_secs(if self == Self::Scan { 400 } else { 90 });
         let ends = world
             .players
             .iter()
-            .map(|player| player.starts + Duration::from_secs(90))
+            .map(|player| player.starts + lasts)
             .max();
         let naps: Duration = world.naps.iter().map(|nap| nap.length).sum();
         FamilyPlan {
