@@ -46,3 +46,18 @@ fn the_same_seed_of_a_family_is_the_same_run() {
 fn a_film_from_the_home_swarm_never_stands_still() {
     holds(Family::Home);
 }
+
+#[test]
+fn a_film_on_a_lan_never_stands_still() {
+    holds(Family::Lan);
+}
+
+#[test]
+fn two_players_of_one_file_never_stand_still() {
+    holds(Family::Pair);
+}
+
+#[test]
+fn a_film_outlives_the_naps_of_its_driver_and_no_peer_is_blamed() {
+    holds(Family::Clock);
+}
