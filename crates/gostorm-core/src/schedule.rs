@@ -219,7 +219,8 @@ impl<'a> Table<'a> {
             let Some(active) = picker.active(piece) else {
                 return;
             };
-            let Some(block) = active.next_missing(from) else {
+            let missing = active.next_missing(from);
+            let Some(block) = missing.filter(|block| *block < wanted.until) else {
                 return;
             };
             from = block + 1;

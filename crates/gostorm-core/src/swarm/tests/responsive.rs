@@ -285,14 +285,7 @@ fn those_who_sent_a_part_of_a_bad_piece_are_trusted_again_when_they_are_cleared(
     bench.start_afresh(1);
     bench.start_afresh(2);
     bench.turn();
-    let lone = bench
-        .swarm
-        .picker
-        .active(PieceIndex(0))
-        .unwrap()
-        .only
-        .unwrap();
-    bench.bring(lone.0, 0, 0..8);
+    bench.bring(1, 0, 0..8);
     let outputs = bench.hashed(0, true, &GOOD);
     assert_eq!(banned(&outputs), ["127.0.0.2"]);
     assert_eq!(trusted(&bench), [(addr(1), true)]);
