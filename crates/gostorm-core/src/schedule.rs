@@ -29,6 +29,14 @@ const PASSED_MAX: u32 = 512;
 /// A block for a snubbed peer is not needed for so long.
 const PROBE_AHEAD: Duration = Duration::from_secs(5);
 
+/// A block of a failed try is asked of another peer than before, unless that one is so many times slower,
+/// and so many seconds: with two peers one of them may be hardly moving.
+const AGAIN_FACTOR: f64 = 3.0;
+const AGAIN_SECONDS: f64 = 0.5;
+/// Doubted peers are done without unless they are so many times faster than all others together: most
+/// of them are innocent, and nobody is to wait for ever.
+const DOUBTED_FASTER: f64 = 4.0;
+
 /// A peer as the scheduler sees it: seconds from now, and what it has.
 struct Lane<'a> {
     peer: &'a Peer,
@@ -211,7 +219,11 @@ impl<'a> Table<'a> {
             .iter_mut()
             .filter(|lane| lane.may(piece, sources))
             .collect();
-        if usable.iter().any(|lane| !lane.doubted) {
+        let rate = |doubted| -> f64 {
+            let lanes = usable.iter().filter(|lane| lane.doubted == doubted);
+            lanes.map(|lane| 1.0 / lane.per_block).sum()
+        };
+        if rate(false) * DOUBTED_FASTER >= rate(true) {
             usable.retain(|lane| !lane.doubted);
         }
         let mut from = wanted.from;
@@ -224,11 +236,16 @@ impl<'a> Table<'a> {
                 return;
             };
             from = block + 1;
-            let again = |lane: &Lane<'_>| active.was_sent_by(block, lane.peer.key);
-            let soonest = usable.iter_mut().min_by(|a, b| {
-                let arrival = a.arrival.total_cmp(&b.arrival);
-                again(a).cmp(&again(b)).then(arrival)
-            });
+            let arrival = |lane: &Lane<'_>| {
+                if active.was_sent_by(block, lane.peer.key) {
+                    lane.arrival * AGAIN_FACTOR + AGAIN_SECONDS
+                } else {
+                    lane.arrival
+                }
+            };
+            let soonest = usable
+                .iter_mut()
+                .min_by(|a, b| arrival(a).total_cmp(&arrival(b)));
             let Some(lane) = soonest else {
                 return;
             };
