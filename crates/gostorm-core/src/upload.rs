@@ -6,6 +6,7 @@
 //! belongs to no single peer: [`Uploads`].
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use gostorm_wire::{BLOCK_LEN, BlockSpan, PieceIndex};
 
@@ -21,6 +22,10 @@ const IN_FLIGHT_MAX: u64 = 4 * BLOCK_LEN as u64;
 /// Requests in one round that may be refused as they come. Honest ones are refused when they cross a
 /// choke or an eviction: a queue full at most.
 const REFUSED_MAX: u32 = 1_000;
+/// A peer that asks for what is gone again and again, and has no other way to learn it, is choked.
+const REFUSED_UNCHOKED_MAX: u32 = 64;
+/// It is not unchoked for so long: it would ask for the same again.
+const HELD_OFF: Duration = Duration::from_secs(20);
 
 /// What belongs to no single peer.
 #[derive(Clone, Debug)]
@@ -65,6 +70,8 @@ pub(crate) struct Upload {
     pub(crate) dont_have: Option<u8>,
     /// Requests refused as they came, in this round.
     refused: u32,
+    /// It is not unchoked before.
+    held_off_until: Time,
     gives: Lately,
     takes: Lately,
 }
@@ -97,6 +104,7 @@ impl Upload {
             told: BTreeSet::new(),
             dont_have: None,
             refused: 0,
+            held_off_until: Time::ZERO,
             gives: Lately::default(),
             takes: Lately::default(),
         }
@@ -120,10 +128,29 @@ impl Upload {
         at.and_then(|at| self.queue.remove(at)).is_some()
     }
 
-    /// Notes a request that was refused as it came; true when these are too many to be honest.
-    pub(crate) const fn refuse(&mut self) -> bool {
-        self.refused += 1;
+    /// Notes a request that is refused as it comes.
+    pub(crate) const fn note_refused(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+    }
+
+    /// True when more was refused than an honest peer asks for.
+    pub(crate) const fn is_flood(&self) -> bool {
         self.refused > REFUSED_MAX
+    }
+
+    /// True when it is served and has asked too often for what is not here.
+    pub(crate) const fn is_stubborn(&self) -> bool {
+        !self.choked && self.refused > REFUSED_UNCHOKED_MAX
+    }
+
+    /// It asks for what is gone, and is left alone for a while.
+    pub(crate) fn hold_off(&mut self, now: Time) {
+        self.held_off_until = now + HELD_OFF;
+    }
+
+    /// True when it may be unchoked.
+    pub(crate) fn may_be_served(&self, now: Time) -> bool {
+        self.held_off_until <= now
     }
 
     /// Takes every request back.

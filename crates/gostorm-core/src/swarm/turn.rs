@@ -240,6 +240,9 @@ impl Swarm {
 
     /// Blocks that the download limit pays for now.
     fn affordable(&mut self) -> u32 {
+        if self.intake.rate().is_none() {
+            return u32::MAX;
+        }
         let owed = self.owed();
         let bytes = self.intake.available(self.now, owed);
         u32::try_from(bytes / u64::from(BLOCK_LEN)).unwrap_or(u32::MAX)

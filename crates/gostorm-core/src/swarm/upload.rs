@@ -63,11 +63,16 @@ impl Swarm {
         if serves && peer.upload.queue(span) {
             return;
         }
-        if peer.upload.refuse() {
+        peer.upload.note_refused();
+        if peer.upload.is_flood() {
             let reason = DisconnectReason::Protocol("requests that are refused, again and again");
             return self.disconnect(key, reason);
         }
+        let stubborn = peer.upload.is_stubborn();
         self.refuse(key, &[span]);
+        if stubborn {
+            self.leave_alone(key);
+        }
     }
 
     /// It takes a request back; with the fast extension every request gets its answer.
@@ -100,7 +105,17 @@ impl Swarm {
                 let message = Message::Reject(*span);
                 self.push(Output::Send { peer: key, message });
             }
-        } else if !peer.upload.choked && !spans.is_empty() {
+        } else if !spans.is_empty() {
+            self.leave_alone(key);
+        }
+    }
+
+    /// Chokes a peer that asks for what is gone; at the next turn it would be unchoked and ask again.
+    fn leave_alone(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key)
+            && !peer.upload.choked
+        {
+            peer.upload.hold_off(self.now);
             self.choke(key);
         }
     }
@@ -160,7 +175,11 @@ impl Swarm {
             choker::slots(self.uploads.pace.rate())
         };
         let reading = self.demand.has_readers();
-        let claims: Vec<Claim> = self.peers.values().map(claim).collect();
+        let claims: Vec<Claim> = self
+            .peers
+            .values()
+            .map(|peer| claim(self.now, peer))
+            .collect();
         if self.uploads.choker.next_round() <= self.now {
             let chosen = self.uploads.choker.round(self.now, reading, slots, &claims);
             for claim in claims {
@@ -297,10 +316,10 @@ impl Swarm {
     }
 }
 
-fn claim(peer: &Peer) -> Claim {
+fn claim(now: Time, peer: &Peer) -> Claim {
     Claim {
         peer: peer.key,
-        interested: peer.peer_interested,
+        interested: peer.peer_interested && peer.upload.may_be_served(now),
         choked: peer.upload.choked,
         snubbed: peer.snubbed,
         gives: peer.upload.gives(),

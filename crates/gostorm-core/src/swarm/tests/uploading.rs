@@ -239,6 +239,32 @@ fn a_request_for_what_is_not_here_is_refused_and_never_dropped() {
 }
 
 #[test]
+fn who_cannot_learn_that_a_piece_is_gone_does_not_go_round_in_circles() {
+    let mut bench = Bench::filled(10);
+    let gone = span(20, 0);
+    for (key, fast, tries) in [(2, false, 1), (3, true, 65)] {
+        bench.taker(key, fast);
+        let mut chokes = 0;
+        for _ in 0..tries {
+            let outputs = bench.say(key, Message::Request(gone));
+            chokes += sent(&outputs, key)
+                .into_iter()
+                .filter(|said| **said == Message::Choke)
+                .count();
+        }
+        assert_eq!(chokes, 1);
+    }
+    for _ in 0..19 {
+        bench.now += Duration::from_secs(1);
+        let outputs = bench.turn();
+        assert_eq!(bench.swarm.stats().unchoked, 0, "{outputs:?}");
+    }
+    bench.now += Duration::from_secs(11);
+    bench.turn();
+    assert_eq!(bench.swarm.stats().unchoked, 2);
+}
+
+#[test]
 fn an_evicted_piece_is_taken_back_from_those_that_were_told() {
     let mut bench = Bench::filled(10);
     bench.limits(None, Some(1));
