@@ -15,4 +15,5 @@ def machine():
                 break
     cores = len(os.sched_getaffinity(0))
     load = "/".join(f"{load:.1f}" for load in os.getloadavg())
-    return f"{model}, {cores} cores, Linux {platform.release()}, load before {load}, libtorrent {libtorrent.__version__}"
+    system = f"{model}, {cores} cores, Linux {platform.release()}"
+    return f"{system}, load before {load}, libtorrent {libtorrent.__version__}"

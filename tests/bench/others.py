@@ -14,7 +14,7 @@ import urllib.request
 import libtorrent
 
 from clients import Target, child, scratch
-from process import Failure, free_port, stop, unmount
+from process import Failure, free_port, run, stop, unmount
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Where ./bench installs clients that Debian does not have.
@@ -57,8 +57,7 @@ class Rqbit:
 
     def __init__(self):
         self.missing = None if self.binary.exists() else "cargo could not install it"
-        version = subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout if not self.missing else ""
-        self.name = version.strip() or "rqbit"
+        self.name = "rqbit" if self.missing else run([self.binary, "--version"], START_S).strip()
 
     @contextlib.contextmanager
     def ready(self, lab):
@@ -67,7 +66,8 @@ class Rqbit:
         command += ["--disable-upnp-port-forward", "--listen-ip", "127.0.0.1", "--listen-port", free_port()]
         command += ["--peer-limit", CONNECTIONS, "server", "start", "--disable-persistence"]
         url = f"http://{api}/torrents"
-        with scratch("rqbit") as place, child([*command, place], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with scratch("rqbit") as place, child([*command, place], **silent) as process:
             lab.hide()
             post(url, pathlib.Path(lab.torrent).read_bytes())
             wait_for(lambda: state(url) == "live")
@@ -82,7 +82,8 @@ def post(url, body=b""):
     end = time.monotonic() + START_S
     while True:
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST"), timeout=START_S) as answer:
+            request = urllib.request.Request(url, data=body, method="POST")
+            with urllib.request.urlopen(request, timeout=START_S) as answer:
                 return answer.read()
         except urllib.error.HTTPError as error:
             raise Failure(f"{url}: {error} {error.read()[:200]}") from error

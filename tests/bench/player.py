@@ -11,7 +11,8 @@ line after each step. All times are seconds since that line, save those of the s
   refilled     and four seconds of film there
   done         after some more seconds: stood still in them, and the bytes read in all
 
-SIGTERM ends the play that goes on, and its step is told. Every byte is compared with what it must be, outside the times that are measured as far as that matters.
+SIGTERM ends the play that goes on, and its step is told. Every byte is compared with what it must be, outside the
+times that are measured as far as that matters.
 """
 
 import argparse

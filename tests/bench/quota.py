@@ -10,7 +10,7 @@ PLACES = (pathlib.Path("/sys/fs/cgroup/cpu"), pathlib.Path("/sys/fs/cgroup"))
 
 @contextlib.contextmanager
 def group(part):
-    """A function that puts a process (by its id) under a quota of `part` of one CPU; None when there is none to be had."""
+    """A function that puts a process (by its id) under a quota of `part` of one CPU; None when there is none here."""
     directory = None
     for place in PLACES:
         candidate = place / f"gostream-bench-{os.getpid()}"

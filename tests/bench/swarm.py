@@ -166,7 +166,8 @@ def main():
     if not isolate():
         raise Failure("root is needed: the clients run in a network namespace, where they reach nobody but the lab")
     missed = 0
-    print(f"{args.size} MiB of film at {RATE // 1_000_000} Mbit/s, {args.play:.0f} + {args.more:.0f} s of play; {machine()}\n")
+    film = f"{args.size} MiB of film at {RATE // 1_000_000} Mbit/s"
+    print(f"{film}, {args.play:.0f} + {args.more:.0f} s of play; {machine()}\n")
     for left_out in others(args.only)[1]:
         print(f"left out: {left_out}")
     for swarm in SWARMS if args.swarm == "all" else [args.swarm]:

@@ -12,6 +12,7 @@ from process import Failure, cpu_seconds, peak_memory, stop
 
 PLAYER = pathlib.Path(__file__).resolve().parent / "player.py"
 READY_S = 60
+FIGURES = ("first", "buffered", "stood", "sought", "refilled", "twice", "fetched", "cpu", "peak")
 
 
 class Watching:
@@ -78,6 +79,14 @@ class Watching:
 
 
 def cold_start(lab, client, limit, order=0, **play):
+    """As `measured`; a client that does not start has no figures, and the others go on."""
+    try:
+        return measured(lab, client, limit, order, **play)
+    except (Failure, OSError) as error:
+        return {**dict.fromkeys(FIGURES), "failed": f"{type(error).__name__}: {error}", "groups": {}}
+
+
+def measured(lab, client, limit, order, **play):
     """The figures of one start by name, seconds and bytes; None for what did not happen within `limit`."""
     lab.reset(order)
     with client.ready(lab) as target, Watching(lab, target.source, target.wake, **play) as watching:

@@ -24,6 +24,9 @@ use tokio::time::sleep;
 
 /// From an announce to its answer.
 const TRACKER_DELAY: Duration = Duration::from_millis(20);
+/// Of all peers, each on its own address: below the ports that the system gives to anyone who asks for
+/// a free one, or a client that listens on all addresses could take a peer's.
+const PEER_PORT: u16 = 17_001;
 /// A socket that was closed may need so long to be free again.
 const BIND_TRIES: u32 = 400;
 const BIND_PAUSE: Duration = Duration::from_millis(5);
@@ -65,7 +68,8 @@ struct Swarm {
 
 impl Swarm {
     async fn start(content: Arc<Content>, members: Vec<Member>) -> io::Result<Self> {
-        let addrs = members.iter().map(|_| LabPeer::fresh_addr()).collect();
+        let fresh = |_| SocketAddr::new(LabPeer::fresh_addr().ip(), PEER_PORT);
+        let addrs = members.iter().map(fresh).collect();
         let mut swarm = Self {
             content,
             members,
