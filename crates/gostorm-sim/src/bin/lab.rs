@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +25,9 @@ use tokio::time::sleep;
 
 /// From an announce to its answer.
 const TRACKER_DELAY: Duration = Duration::from_millis(20);
-/// Of all peers, each on its own address: below the ports that the system gives to anyone who asks for
-/// a free one, or a client that listens on all addresses could take a peer's.
-const PEER_PORT: u16 = 17_001;
+/// One of them is that of all peers, each on its own address: below the ports that the system gives to
+/// anyone who asks for a free one, or a client that listens on all addresses could take a peer's.
+const PEER_PORTS: Range<u16> = 17_001..17_100;
 /// A socket that was closed may need so long to be free again.
 const BIND_TRIES: u32 = 400;
 const BIND_PAUSE: Duration = Duration::from_millis(5);
@@ -64,17 +65,25 @@ struct Swarm {
     members: Vec<Member>,
     peers: Vec<LabPeer>,
     ledger: Arc<Ledger>,
+    /// Tells other labs that the port is taken.
+    _port: TcpListener,
 }
 
 impl Swarm {
     async fn start(content: Arc<Content>, members: Vec<Member>) -> io::Result<Self> {
-        let fresh = |_| SocketAddr::new(LabPeer::fresh_addr().ip(), PEER_PORT);
+        let mut free = PEER_PORTS.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+        let port = free
+            .find_map(Result::ok)
+            .ok_or_else(|| io::Error::other(format!("all ports of {PEER_PORTS:?} are taken")))?;
+        let number = port.local_addr()?.port();
+        let fresh = |_| SocketAddr::new(LabPeer::fresh_addr().ip(), number);
         let addrs = members.iter().map(fresh).collect();
         let mut swarm = Self {
             content,
             members,
             peers: Vec::new(),
             ledger: Arc::default(),
+            _port: port,
         };
         swarm.start_peers(addrs).await?;
         Ok(swarm)
