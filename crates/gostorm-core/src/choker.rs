@@ -5,7 +5,8 @@
 //! is snubbed. When nobody reads, and among equals, slots go round: who has had one for half a minute
 //! goes behind those that wait, and of the others the fastest takers stay. One optimistic slot is drawn
 //! anew every 30 s, so that a peer that has nothing yet can show what it is worth; newcomers are three
-//! times as likely. Between the rounds a free slot is given away at once.
+//! times as likely. Between the rounds a free slot is given away at once, while
+//! somebody reads not to a snubbed peer: the next round would choke it again.
 
 use std::cmp::Reverse;
 use std::hash::{Hash, Hasher};
@@ -133,7 +134,7 @@ impl Choker {
         let free = (slots + 1).saturating_sub(served);
         ranked(now, reading, claims)
             .into_iter()
-            .filter(|claim| claim.choked)
+            .filter(|claim| claim.choked && !(reading && claim.snubbed))
             .take(free)
             .map(|claim| claim.peer)
             .collect()

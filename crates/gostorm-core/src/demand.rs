@@ -273,8 +273,13 @@ impl Demand {
             let pieces = layout.pieces_of(&range).len() as u64;
             *want.of(self.class_of(reader)) += pieces * piece_len;
         }
-        // They hold these bytes already.
-        want.playback += self.debts.len() as u64 * piece_len;
+        // They hold these bytes already. A probe's debts do not make it a playback.
+        let class = if self.playing {
+            ReaderClass::Playback
+        } else {
+            ReaderClass::Probe
+        };
+        *want.of(class) += self.debts.len() as u64 * piece_len;
         want
     }
 

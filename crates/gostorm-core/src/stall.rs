@@ -43,7 +43,7 @@ pub enum Cause {
     Busy,
     /// It was asked of this peer, and has not come yet.
     Late(SocketAddr),
-    /// The piece failed its hash, and comes again from one peer alone.
+    /// The piece failed its hash, and comes again; the block was asked of this peer.
     Spoilt(Option<SocketAddr>),
     /// All blocks are here, and the hash is awaited.
     Hashing,

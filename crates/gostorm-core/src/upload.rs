@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use gostorm_wire::{BLOCK_LEN, BlockSpan, PieceIndex};
+use gostorm_wire::{BlockSpan, PieceIndex};
 
 use crate::choker::Choker;
 use crate::event::PeerKey;
@@ -17,8 +17,11 @@ use crate::time::Time;
 
 /// Requests that we queue of a peer, as we say in our extended handshake.
 const QUEUE_MAX: usize = 250;
-/// Bytes of blocks that may be on their way to a peer's socket.
-const IN_FLIGHT_MAX: u64 = 4 * BLOCK_LEN as u64;
+/// Blocks, or parts of them, that may be on their way to a peer's socket: fewer than its queue there takes.
+const IN_FLIGHT_MAX: usize = 4;
+/// Pieces that a peer is told of: when all go at once, it hears that in as many messages, and the queue to its
+/// socket has room for 2,048.
+const TOLD_MAX: usize = 1_024;
 /// Requests in one round that may be refused as they come. Honest ones are refused when they cross a
 /// choke or an eviction: a queue full at most.
 const REFUSED_MAX: u32 = 1_000;
@@ -63,7 +66,8 @@ pub(crate) struct Upload {
     /// When that changed last.
     pub(crate) since: Time,
     queue: VecDeque<BlockSpan>,
-    in_flight: u64,
+    /// The bytes of each block on its way, the first first.
+    in_flight: VecDeque<u64>,
     /// The pieces that it was told of and that we still have.
     told: BTreeSet<PieceIndex>,
     /// The id under which it takes `lt_donthave` (BEP 54).
@@ -100,7 +104,7 @@ impl Upload {
             choked: true,
             since: now,
             queue: VecDeque::new(),
-            in_flight: 0,
+            in_flight: VecDeque::new(),
             told: BTreeSet::new(),
             dont_have: None,
             refused: 0,
@@ -175,22 +179,24 @@ impl Upload {
     /// The next block to send, when its socket has room for one.
     pub(crate) fn next(&self) -> Option<BlockSpan> {
         let span = self.queue.front().copied()?;
-        (self.in_flight + u64::from(span.len) <= IN_FLIGHT_MAX).then_some(span)
+        (self.in_flight.len() < IN_FLIGHT_MAX).then_some(span)
     }
 
     /// The next block goes to its socket.
     pub(crate) fn send(&mut self) {
         if let Some(span) = self.queue.pop_front() {
-            self.in_flight += u64::from(span.len);
+            self.in_flight.push_back(u64::from(span.len));
         }
     }
 
-    /// `bytes` of blocks were written to its socket; how many of them had been sent there.
+    /// `bytes` of blocks, each to its end, were written to its socket; how many of them had been sent there.
     pub(crate) fn written(&mut self, bytes: u64) -> u64 {
-        let bytes = bytes.min(self.in_flight);
-        self.in_flight -= bytes;
-        self.takes.now += bytes;
-        bytes
+        let mut sent = 0;
+        while let Some(len) = self.in_flight.pop_front_if(|len| sent + *len <= bytes) {
+            sent += len;
+        }
+        self.takes.now += sent;
+        sent
     }
 
     /// It sent us a block that we wanted.
@@ -215,9 +221,9 @@ impl Upload {
         self.refused = 0;
     }
 
-    /// Notes that it is told of a piece; false when it was told before.
+    /// Notes that it is told of a piece; false when it was told before, or of enough of them.
     pub(crate) fn tell(&mut self, piece: PieceIndex) -> bool {
-        self.told.insert(piece)
+        self.told.len() < TOLD_MAX && self.told.insert(piece)
     }
 
     /// Forgets a piece that is gone; true when it was told of it.
@@ -234,9 +240,10 @@ impl Upload {
     pub(crate) fn check_invariants(&self) {
         assert!(self.queue.len() <= QUEUE_MAX, "upload queues are bounded");
         assert!(
-            self.in_flight <= IN_FLIGHT_MAX,
+            self.in_flight.len() <= IN_FLIGHT_MAX,
             "blocks on their way are bounded"
         );
+        assert!(self.told.len() <= TOLD_MAX, "told pieces are bounded");
         assert!(
             !self.choked || self.queue.is_empty(),
             "who is choked waits for nothing"

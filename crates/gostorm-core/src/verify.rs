@@ -19,13 +19,15 @@ use crate::time::Time;
 const TRIES_MAX: usize = 4;
 /// Tries from many peers, each block from another sender than before; the next ones have one source.
 pub(crate) const TRIES_APART: usize = 3;
-/// Pieces under suspicion; a swarm with more is hostile, and the newest are enough.
+/// Pieces under suspicion; a swarm with more is hostile, and those that failed last are enough.
 const PIECES_MAX: usize = 256;
 /// How long a peer stays doubted: a piece that nobody wants any more is not tried again.
 const DOUBTED_FOR: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug)]
 struct Try {
+    /// Counts all failures.
+    number: u64,
     digests: Vec<u64>,
     senders: Vec<SocketAddr>,
     /// Each sender once, sorted.
@@ -119,7 +121,7 @@ impl Verify {
             return vec![*first];
         }
         if self.tries.len() >= PIECES_MAX && !self.tries.contains_key(&piece) {
-            return Vec::new();
+            self.forget_oldest();
         }
         let mut suspects = senders.clone();
         suspects.sort_unstable();
@@ -134,6 +136,7 @@ impl Verify {
             tries.remove(0);
         }
         tries.push(Try {
+            number: self.failures,
             digests,
             senders,
             suspects,
@@ -169,6 +172,15 @@ impl Verify {
             .retain(|addr| guilty.binary_search(addr).is_err());
         self.doubt();
         outcome
+    }
+
+    /// Forgets the piece that has not failed for longest: it may never be tried again.
+    fn forget_oldest(&mut self) {
+        let last = |tries: &[Try]| tries.last().map(|one| one.number);
+        let oldest = self.tries.iter().min_by_key(|(_, tries)| last(tries));
+        if let Some(piece) = oldest.map(|(piece, _)| *piece) {
+            self.tries.remove(&piece);
+        }
     }
 
     /// Works out who is doubted: who explains most of the differences between tries, then who explains
@@ -281,6 +293,19 @@ mod tests {
             vec![addr(9)]
         );
         assert_eq!(verify.doubted(Time::ZERO), []);
+    }
+
+    #[test]
+    fn of_too_many_suspect_pieces_the_newest_are_kept() {
+        let mut verify = Verify::default();
+        let last = u32::try_from(PIECES_MAX).unwrap_or(0);
+        for piece in 0..=last {
+            // Backwards: the oldest is not the first by number.
+            fail(&mut verify, last - piece, &[1, 2], &[1, 2], &[]);
+        }
+        assert!(verify.is_suspect(PieceIndex(0)), "the newest");
+        assert!(!verify.is_suspect(PieceIndex(last)), "the oldest");
+        assert_eq!(verify.tries.len(), PIECES_MAX);
     }
 
     #[test]

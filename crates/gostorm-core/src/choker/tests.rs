@@ -139,6 +139,15 @@ fn a_free_slot_is_given_away_at_once() {
 }
 
 #[test]
+fn a_snubbed_peer_gets_no_free_slot_between_the_rounds_while_somebody_reads() {
+    let mut claims: Vec<Claim> = (1..=2).map(claim).collect();
+    claims[0].snubbed = true;
+    let choker = Choker::new(1);
+    assert_eq!(keys(&choker.admit(MINUTE, true, 2, &claims)), [2]);
+    assert_eq!(keys(&choker.admit(MINUTE, false, 2, &claims)), [1, 2]);
+}
+
+#[test]
 fn the_slots_follow_the_limit() {
     let by_limit = [Some(0), Some(1), Some(1 << 20), Some(1 << 30), None].map(slots);
     assert_eq!(by_limit, [0, 2, 4, 8, 8]);

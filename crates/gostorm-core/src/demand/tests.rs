@@ -201,6 +201,19 @@ fn the_want_counts_the_reads_that_wait_at_the_end_of_a_file() {
 }
 
 #[test]
+fn what_a_probe_was_served_early_does_not_make_it_a_playback() {
+    let layout = layout(10);
+    let mut demand = demand(10);
+    demand.touch(Time::ZERO, READER, &(0..4_096)).unwrap();
+    demand.share_windows(Time::ZERO, 10 * PIECE, 1 << 20);
+    let before = demand.bytes_wanted(Time::ZERO, &layout);
+    demand.set_debts(vec![(0..PIECE, Time(2_000_000))]);
+    let want = demand.bytes_wanted(Time::ZERO, &layout);
+    assert_eq!(want.playback, 0);
+    assert_eq!(want.others, before.others + PIECE);
+}
+
+#[test]
 fn closing_a_reader_hands_back_its_reads_and_drops_its_windows() {
     let mut demand = demand(10);
     let range = 0..4_096;

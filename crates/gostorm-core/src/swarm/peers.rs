@@ -102,7 +102,11 @@ impl Swarm {
         self.peers.insert(key, peer);
         self.addresses.insert(key, addr);
         if self.addresses.len() > ADDRESSES_MAX {
-            self.addresses.pop_first();
+            // The oldest of those that left: who stays can still be blamed.
+            let mut keys = self.addresses.keys();
+            if let Some(left) = keys.find(|key| !self.peers.contains_key(key)).copied() {
+                self.addresses.remove(&left);
+            }
         }
     }
 

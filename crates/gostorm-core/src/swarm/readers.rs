@@ -140,7 +140,8 @@ impl Swarm {
         for peer in peers {
             self.disconnect(peer, crate::event::DisconnectReason::Sleep);
         }
-        let pieces: Vec<PieceIndex> = self.held.pieces().collect();
+        let mut pieces: Vec<PieceIndex> = self.held.pieces().collect();
+        pieces.sort_unstable();
         for piece in pieces {
             self.evict(piece);
         }

@@ -15,7 +15,7 @@ use gostorm_wire::PieceIndex;
 use super::Swarm;
 use crate::demand::Waiting;
 use crate::event::{Output, ReaderKey};
-use crate::picker::Active;
+use crate::picker::{Active, BlockState};
 use crate::time::Time;
 
 /// After a bad piece only verified bytes are served for so long.
@@ -97,13 +97,17 @@ impl Swarm {
     }
 
     fn come_from_trusted(&self, active: &Active) -> bool {
-        let mut senders = active.senders();
-        senders.sort_unstable();
-        senders.dedup();
-        senders.into_iter().all(|sender| {
-            self.addresses
-                .get(&sender)
-                .is_some_and(|addr| self.is_trusted(*addr))
+        let mut last = None;
+        active.blocks().iter().all(|state| {
+            let BlockState::Received(sender) = state else {
+                return true;
+            };
+            // Blocks come in runs of one sender, and this is asked for each read that waits.
+            last.replace(*sender) == Some(*sender)
+                || self
+                    .addresses
+                    .get(sender)
+                    .is_some_and(|addr| self.is_trusted(*addr))
         })
     }
 

@@ -14,6 +14,7 @@ use crate::config::Policy;
 use crate::event::{FailReason, ReadKey};
 use crate::layout::{BlockRef, FileSpan};
 
+mod bounds;
 mod explain;
 mod limits;
 mod peers;

@@ -114,12 +114,13 @@ impl Swarm {
             self.cancel(key, block);
             self.picker.release(block, key);
         }
-        let untouched: Vec<PieceIndex> = self
+        let mut untouched: Vec<PieceIndex> = self
             .picker
             .actives()
             .filter(|(piece, active)| active.is_untouched() && unwanted(*piece))
             .map(|(piece, _)| piece)
             .collect();
+        untouched.sort_unstable();
         for piece in untouched {
             self.evict(piece);
         }
