@@ -114,11 +114,11 @@ pub enum Input {
         /// Under this id of its extension messages.
         id: u8,
     },
-    /// Blocks of [`Output::Upload`] were written to a peer's socket.
+    /// Blocks of [`Output::Upload`] were written to a peer's socket, in the order in which they were given out.
     Uploaded {
         /// The peer.
         peer: PeerKey,
-        /// Their bytes.
+        /// Their bytes; no block counts before all of it was written.
         bytes: u64,
     },
     /// This torrent's share of the limits of the process. Until then nothing is limited.
