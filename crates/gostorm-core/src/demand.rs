@@ -402,9 +402,9 @@ impl Demand {
     }
 
     fn is_left_behind(&self, waiting: &Waiting) -> bool {
-        !self
-            .live_cursors()
-            .any(|cursor| cursor.id == waiting.cursor)
+        let reader = self.readers.iter().find(|open| open.key == waiting.reader);
+        let mut live = reader.into_iter().flat_map(Reader::live);
+        !live.any(|cursor| cursor.id == waiting.cursor)
     }
 
     /// The wanted pieces in deadline order.
