@@ -21,6 +21,8 @@ const TRIES_MAX: usize = 4;
 pub(crate) const TRIES_APART: usize = 3;
 /// Pieces under suspicion; a swarm with more is hostile, and those that failed last are enough.
 const PIECES_MAX: usize = 256;
+/// Blocks of failed tries that are kept, 40 bytes each: four tries of four pieces of the largest size.
+const BLOCKS_MAX: usize = 65_536;
 /// How long a peer stays doubted: a piece that nobody wants any more is not tried again.
 const DOUBTED_FOR: Duration = Duration::from_secs(20);
 
@@ -142,6 +144,9 @@ impl Verify {
             suspects,
             unproven,
         });
+        while self.tries.len() > 1 && self.blocks() > BLOCKS_MAX {
+            self.forget_oldest();
+        }
         self.doubted_until = now + DOUBTED_FOR;
         self.doubt();
         Vec::new()
@@ -172,6 +177,12 @@ impl Verify {
             .retain(|addr| guilty.binary_search(addr).is_err());
         self.doubt();
         outcome
+    }
+
+    /// Blocks of all tries that are kept.
+    fn blocks(&self) -> usize {
+        let tries = self.tries.values().flatten();
+        tries.map(|one| one.digests.len()).sum()
     }
 
     /// Forgets the piece that has not failed for longest: it may never be tried again.
@@ -313,5 +324,20 @@ mod tests {
         let mut verify = Verify::default();
         fail(&mut verify, 5, &[1, 2, 9], &[1, 2, 3], &[1, 2]);
         assert_eq!(verify.doubted(Time::ZERO), [addr(9)]);
+    }
+
+    #[test]
+    fn large_pieces_that_fail_again_and_again_keep_no_more_than_a_few_megabytes() {
+        let mut verify = Verify::default();
+        let blocks = 4_096;
+        let senders: Vec<u8> = (0..blocks)
+            .map(|block| u8::from(block % 2 == 0) + 1)
+            .collect();
+        let digests = vec![7; blocks];
+        for round in 0..40 {
+            fail(&mut verify, round % 20, &senders, &digests, &[]);
+        }
+        assert!(verify.blocks() <= BLOCKS_MAX);
+        assert!(verify.is_suspect(PieceIndex(19)), "the last one is kept");
     }
 }
