@@ -62,11 +62,22 @@ def arguments():
     parser.add_argument("--size", type=int, default=1536, help="MiB of film (1536)")
     parser.add_argument("--setting", choices=["both", "as-is", "board"], default="both")
     parser.add_argument("--raw", metavar="FILE", help="add each figure to this file, a JSON line each")
-    parser.add_argument("--server", required=True, help="the gostream binary")
+    parser.add_argument(
+        "--server",
+        action="append",
+        required=True,
+        metavar="[NAME=]PATH",
+        help="a gostream binary; may be repeated to compare two builds in the same rounds",
+    )
+    parser.add_argument("--ours", action="store_true", help="leave libtorrent out, and its bars")
     parser.add_argument("--lab", required=True, help="the lab binary")
     args = parser.parse_args()
     if args.rounds < 1 or args.play < 1:
         parser.error("--rounds and --play are at least 1")
+    args.servers = {}
+    for given in args.server:
+        name, _, path = given.rpartition("=")
+        args.servers[f"{name or 'GoStream'}, mount"] = path
     args.settings = {"both": [AS_IS, BOARD], "as-is": [AS_IS], "board": [BOARD]}[args.setting]
     return args
 
@@ -143,10 +154,18 @@ def kept(lab, environment, limit, play_s):
 
 def runs_of(args, lab, setting):
     """(name, function that measures it once) for all rows."""
-    ours = GoStream(args.server, {"connections_per_torrent": PEERS}, {**os.environ, **setting.environment})
+    environment = {**os.environ, **setting.environment}
+
+    def ours(path):
+        client = GoStream(path, {"connections_per_torrent": PEERS}, environment)
+        return lambda limit: played(lab, client, limit, args.play)
+
+    runs = [(name, ours(path)) for name, path in args.servers.items()]
+    if args.ours:
+        return runs
     theirs = Libtorrent(PEERS, setting.environment)
     return [
-        ("GoStream, mount", lambda limit: played(lab, ours, limit, args.play)),
+        *runs,
         ("libtorrent, HTTP", lambda limit: played(lab, theirs, limit, args.play)),
         ("libtorrent alone", lambda limit: kept(lab, setting.environment, limit, args.play)),
     ]
@@ -174,6 +193,22 @@ def measure(args, lab):
     return figures
 
 
+def verdicts_of(name, ours, medians):
+    """[what, figure, bar, kept] for one build; `medians` are the CPU of all rows that were measured."""
+    verdicts = []
+    for theirs, bar in (("libtorrent alone", BAR), ("libtorrent, HTTP", None)):
+        if theirs in medians:
+            ratio = medians[name] / medians[theirs]
+            told = f"≤ {bar}" if bar else ""
+            verdicts.append([f"CPU, {name} / {theirs}", f"{ratio:.2f}", told, not bar or ratio <= bar])
+    stood, peak = statistics.median(row["stood"] for row in ours), max(row["peak"] for row in ours)
+    return [
+        *verdicts,
+        [f"{name}: stands still, s", f"{stood:.2f}", "0", round(stood, 2) == 0],
+        [f"{name}: peak memory, MiB", f"{peak / MIB:.0f}", f"≤ {MEMORY_BAR // MIB}", peak <= MEMORY_BAR],
+    ]
+
+
 def report(args, figures):
     """Prints the tables; true when all bars are kept."""
     columns = (
@@ -193,15 +228,7 @@ def report(args, figures):
         ]
         print(f"{setting.name}\n\n{table(['median (min–max)', *(title for _, title, _, _ in columns)], lines)}\n")
         medians = {name: statistics.median(row["cpu"] for row in rows) for name, rows in mine.items()}
-        ours = mine["GoStream, mount"]
-        alone, http = (medians["GoStream, mount"] / medians[f"libtorrent{kind}"] for kind in (" alone", ", HTTP"))
-        stood, peak = statistics.median(row["stood"] for row in ours), max(row["peak"] for row in ours)
-        verdicts = [
-            ["CPU, GoStream / libtorrent alone", f"{alone:.2f}", f"≤ {BAR}", alone <= BAR],
-            ["CPU, GoStream / libtorrent, HTTP", f"{http:.2f}", "", True],
-            ["GoStream stands still, s", f"{stood:.2f}", "0", round(stood, 2) == 0],
-            ["GoStream, peak memory, MiB", f"{peak / MIB:.0f}", f"≤ {MEMORY_BAR // MIB}", peak <= MEMORY_BAR],
-        ]
+        verdicts = [verdict for name in args.servers for verdict in verdicts_of(name, mine[name], medians)]
         good = good and all(verdict[3] for verdict in verdicts)
         told = [[*verdict[:3], "" if not verdict[2] else "kept" if verdict[3] else "MISSED"] for verdict in verdicts]
         print(f"{table(['', '', 'bar', ''], told)}\n")
