@@ -23,6 +23,8 @@ const BURST: Duration = Duration::from_millis(25 * DIALING_MAX as u64);
 const RETRY_MIN: Duration = Duration::from_secs(5);
 /// Failed dials in a row after which an address is forgotten.
 const FAILURES_MAX: u32 = 7;
+/// Failed dials that a break of the protocol counts for: the next dial is 40 s away or more.
+const OFFENCE: u32 = 3;
 /// Addresses that may be banned; a torrent that needs more is beyond help.
 const BANS_MAX: usize = 10_000;
 
@@ -186,6 +188,14 @@ impl Connect {
         if candidate.failures >= FAILURES_MAX && candidate.source != Source::KnownGood {
             self.book.remove(&addr);
         }
+    }
+
+    /// A peer broke the protocol, whatever it had sent before: it is not dialled again soon.
+    pub(crate) fn offended(&mut self, now: Time, addr: SocketAddr) {
+        if let Some(candidate) = self.book.get_mut(&addr) {
+            candidate.failures += OFFENCE;
+        }
+        self.failed(now, addr);
     }
 
     pub(crate) fn connected(&mut self, addr: SocketAddr) {

@@ -18,7 +18,7 @@ use crate::time::Time;
 /// Failed tries kept for one piece; older ones are forgotten.
 const TRIES_MAX: usize = 4;
 /// Tries from many peers, each block from another sender than before; the next ones have one source.
-pub(crate) const TRIES_APART: usize = 3;
+pub(crate) const TRIES_APART: usize = 4;
 /// Pieces under suspicion; a swarm with more is hostile, and those that failed last are enough.
 const PIECES_MAX: usize = 256;
 /// Blocks of failed tries that are kept, 40 bytes each: four tries of four pieces of the largest size.
@@ -175,6 +175,11 @@ impl Verify {
         outcome
             .cleared
             .retain(|addr| guilty.binary_search(addr).is_err());
+        // What the liars had a part in is explained: those pieces are like any others again.
+        self.tries.retain(|_, tries| {
+            tries.retain(|one| one.suspects.iter().all(|addr| !guilty.contains(addr)));
+            !tries.is_empty()
+        });
         self.doubt();
         outcome
     }
@@ -317,6 +322,17 @@ mod tests {
         assert!(verify.is_suspect(PieceIndex(0)), "the newest");
         assert!(!verify.is_suspect(PieceIndex(last)), "the oldest");
         assert_eq!(verify.tries.len(), PIECES_MAX);
+    }
+
+    #[test]
+    fn a_failure_that_a_liar_explains_says_nothing_of_others() {
+        let mut verify = Verify::default();
+        fail(&mut verify, 0, &[1, 9], &[10, 66], &[]);
+        fail(&mut verify, 1, &[2, 9], &[20, 66], &[]);
+        fail(&mut verify, 2, &[1, 2], &[30, 31], &[]);
+        verify.passed(PieceIndex(0), &[10, 11]);
+        assert!(!verify.is_suspect(PieceIndex(1)));
+        assert!(verify.is_suspect(PieceIndex(2)));
     }
 
     #[test]

@@ -68,6 +68,10 @@ impl Room for Memory<'_> {
     fn sources(&mut self, picker: &mut Picker, wanted: &Wanted, peers: &[&Peer]) -> Sources {
         let piece = wanted.piece;
         if !self.verify.is_suspect(piece) {
+            if let Some(active) = picker.active_mut(piece) {
+                // Its failures are explained.
+                active.only = None;
+            }
             let soon = self.trusted_until.is_some_and(|until| wanted.due <= until);
             return if soon && trusted_suffice(piece, peers) {
                 Sources::Trusted

@@ -136,8 +136,7 @@ impl Swarm {
         let addr = self.peers.get(&key).map(|peer| peer.addr);
         self.closed(key);
         if let Some(addr) = addr.filter(|_| matches!(reason, DisconnectReason::Protocol(_))) {
-            // Whatever it sent before: it is not dialled again at once.
-            self.connect.failed(self.now, addr);
+            self.connect.offended(self.now, addr);
         }
         self.push(Output::Disconnect { peer: key, reason });
     }
