@@ -22,8 +22,8 @@ use gostorm_wire::PieceIndex;
 pub(crate) use self::cursor::Cursor;
 use self::reader::Reader;
 use self::tail::{Tails, is_tail};
-use self::waiting::LEFT_BEHIND;
 pub(crate) use self::waiting::Waiting;
+use self::waiting::{LEFT_BEHIND, LEFT_FOR};
 pub(crate) use self::wanted::{Wanted, WantedPieces};
 use crate::bits::Bits;
 use crate::budget::Want;
@@ -360,6 +360,17 @@ impl Demand {
         due
     }
 
+    /// When a read is due beside the windows: one left behind comes after what its reader needs next where
+    /// it is now, for a while.
+    fn due_beside(&self, now: Time, waiting: &Waiting) -> Time {
+        let due = self.due(waiting);
+        if self.is_left_behind(waiting) && waiting.since + LEFT_FOR > now {
+            due.max(now + LEFT_BEHIND)
+        } else {
+            due
+        }
+    }
+
     /// Byte ranges that must not be evicted: the live windows and the reads that wait.
     pub(crate) fn protected(&self, now: Time) -> Vec<Range<u64>> {
         let windows = self.live_cursors().map(Cursor::window_range);
@@ -418,7 +429,13 @@ impl Demand {
             now,
             layout,
             self.current_reads(now)
-                .map(|read| (read.range.clone(), self.due(read), read.blockwise))
+                .map(|read| {
+                    (
+                        read.range.clone(),
+                        self.due_beside(now, read),
+                        read.blockwise,
+                    )
+                })
                 .chain(asides.map(|(range, due)| (range, due, false))),
             self.live_cursors(),
         )

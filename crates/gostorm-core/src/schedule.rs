@@ -29,6 +29,8 @@ const PASSED_MAX: u32 = 512;
 /// A block for a snubbed peer is not needed for so long.
 const PROBE_AHEAD: Duration = Duration::from_secs(5);
 
+/// What is needed within this is not the place to try newcomers: they begin with what is needed later.
+const PROVEN_AHEAD: Duration = Duration::from_secs(5);
 /// A block of a failed try is asked of another peer than before, unless that one is so many times slower,
 /// and so many seconds: with two peers one of them may be hardly moving.
 const AGAIN_FACTOR: f64 = 3.0;
@@ -111,6 +113,8 @@ pub(crate) trait Room {
     fn sources(&mut self, picker: &mut Picker, wanted: &Wanted, peers: &[&Peer]) -> Sources;
     /// True when the peer may have spoiled a piece.
     fn doubts(&self, peer: &Peer) -> bool;
+    /// True when a piece has been spoiled in this session.
+    fn is_wary(&self) -> bool;
 }
 
 /// Lays the wanted blocks on the peers and returns the requests that fit their pipelines now, `allowed` at
@@ -123,7 +127,7 @@ pub(crate) fn assign(
     room: &mut impl Room,
     allowed: u32,
 ) -> Vec<Assignment> {
-    let mut table = Table::new(peers, room, allowed);
+    let mut table = Table::new(now, peers, room, allowed);
     let mut passed = 0;
     while table.has_room() && passed < PASSED_MAX {
         let Some(next) = wanted.next_missing(picker.verified()) else {
@@ -152,11 +156,15 @@ struct Table<'a> {
     probes: Vec<&'a Peer>,
     free: u32,
     laid: u32,
+    now: Time,
+    /// Somebody has lied: what is needed soon comes from peers that sent verified pieces before, if
+    /// they are good for half.
+    wary: bool,
     given: Vec<Assignment>,
 }
 
 impl<'a> Table<'a> {
-    fn new(peers: &[&'a Peer], room: &impl Room, allowed: u32) -> Self {
+    fn new(now: Time, peers: &[&'a Peer], room: &impl Room, allowed: u32) -> Self {
         let serving = || peers.iter().copied().filter(|peer| peer.serves_any());
         let lanes: Vec<Lane<'_>> = serving()
             .filter(|peer| !peer.snubbed)
@@ -171,6 +179,8 @@ impl<'a> Table<'a> {
             probes,
             free: free.min(allowed),
             laid: 0,
+            now,
+            wary: room.is_wary(),
             given: Vec::new(),
         }
     }
@@ -225,6 +235,17 @@ impl<'a> Table<'a> {
         };
         if rate(false) * DOUBTED_FASTER >= rate(true) {
             usable.retain(|lane| !lane.doubted);
+        }
+        if self.wary && wanted.due <= self.now + PROVEN_AHEAD {
+            let rate = |proven| -> f64 {
+                let lanes = usable
+                    .iter()
+                    .filter(|lane| (lane.peer.good_bytes > 0) == proven);
+                lanes.map(|lane| 1.0 / lane.per_block).sum()
+            };
+            if rate(true) >= rate(false) {
+                usable.retain(|lane| lane.peer.good_bytes > 0);
+            }
         }
         let mut from = wanted.from;
         while self.free > 0 && self.laid < LAID_MAX {

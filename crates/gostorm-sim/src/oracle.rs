@@ -4,7 +4,8 @@
 //! It knows all in advance: who has which piece, who unchokes when, who falls silent, dies or flaps,
 //! and the memory window. It has no blocks, requests, queues or estimates: in each step the liquid of
 //! every usable line flows into the wanted pieces, the most urgent first, the least able peers
-//! first. A piece can be shown when all of it is here, as `Verified` demands. Peers that lie,
+//! first; the end of the file, with its index, comes after the first piece, and
+//! the picture waits for it. A piece can be shown when all of it is here, as `Verified` demands. Peers that lie,
 //! corrupt, double or refuse bring nothing, and readers that are no film take nothing. Where this
 //! player sees no stall, the scheduler has no excuse for one.
 
@@ -71,7 +72,8 @@ pub fn fates(world: &WorldSpec) -> Vec<Option<Fate>> {
         }
         for viewer in viewers.iter_mut().flatten() {
             if let Some((_, pool, _)) = swarms.iter().find(|(at, ..)| *at == viewer.torrent()) {
-                viewer.step(clock, |from| pool.shown_until(from));
+                let indexed = pool.has_index(viewer);
+                viewer.step(clock, indexed, |from| pool.shown_until(from));
             }
         }
         clock += STEP_US;

@@ -9,6 +9,8 @@ use crate::time::Time;
 
 /// How much later than others a read is due whose reader has moved elsewhere since.
 pub(super) const LEFT_BEHIND: Duration = Duration::from_secs(2);
+/// How long it also comes after what its reader needs next where it is now. Reads fail after 25 s.
+pub(super) const LEFT_FOR: Duration = Duration::from_secs(10);
 
 /// A read that waits.
 #[derive(Clone, Debug)]

@@ -90,6 +90,10 @@ impl Room for Memory<'_> {
     fn doubts(&self, peer: &Peer) -> bool {
         self.doubted.contains(&peer.key)
     }
+
+    fn is_wary(&self) -> bool {
+        self.verify.failures() > 0
+    }
 }
 
 impl Memory<'_> {

@@ -13,6 +13,8 @@ pub(super) struct Pool {
     total: u64,
     places: usize,
     filled: BTreeMap<u32, u64>,
+    /// Pieces of file tails that were brought once.
+    tails: Vec<u32>,
 }
 
 impl Pool {
@@ -22,6 +24,7 @@ impl Pool {
             total: torrent.files.iter().sum(),
             places: torrent.connections_max,
             filled: BTreeMap::new(),
+            tails: Vec::new(),
         }
     }
 
@@ -37,6 +40,14 @@ impl Pool {
 
     fn missing(&self, piece: u32) -> u64 {
         self.size(piece) - self.filled.get(&piece).copied().unwrap_or(0)
+    }
+
+    /// True when the index of a viewer's file was had.
+    pub(super) fn has_index(&self, viewer: &Viewer) -> bool {
+        let tail = viewer.tail().map(|tail| self.pieces(&tail));
+        tail.into_iter()
+            .flatten()
+            .all(|piece| self.tails.contains(&piece))
     }
 
     /// The first byte at or after `from` that cannot be shown yet.
@@ -74,12 +85,12 @@ impl Pool {
         // Those that have much keep their liquid for what the others lack, and then help everywhere.
         for narrowest in [true, false] {
             for piece in &wanted {
-                self.pour(now, *piece, narrowest, &mut usable, sources, &mut left);
-                if left == 0 {
-                    return all;
+                if left > 0 {
+                    self.pour(now, *piece, narrowest, &mut usable, sources, &mut left);
                 }
             }
         }
+        self.note_tails(viewers);
         all - left
     }
 
@@ -114,11 +125,22 @@ impl Pool {
         }
     }
 
+    /// Tails that are complete need not be brought again.
+    fn note_tails(&mut self, viewers: &[&Viewer]) {
+        for tail in viewers.iter().filter_map(|viewer| viewer.tail()) {
+            let full = self.pieces(&tail).filter(|piece| self.missing(*piece) == 0);
+            let full: Vec<u32> = full.filter(|piece| !self.tails.contains(piece)).collect();
+            self.tails.extend(full);
+        }
+    }
+
     /// What no window holds any more has to be brought again.
     fn forget(&mut self, viewers: &[&Viewer]) {
         let kept: Vec<Range<u32>> = viewers
             .iter()
-            .map(|viewer| self.pieces(&viewer.keeps()))
+            .flat_map(|viewer| [Some(viewer.keeps()), viewer.tail()])
+            .flatten()
+            .map(|bytes| self.pieces(&bytes))
             .collect();
         self.filled
             .retain(|piece, _| kept.iter().any(|kept| kept.contains(piece)));
@@ -131,6 +153,13 @@ impl Pool {
             for piece in self.pieces(&viewer.window()) {
                 if self.missing(piece) > 0 {
                     wanted.push((viewer.due(u64::from(piece) * self.piece_len), piece));
+                }
+            }
+            let tail = viewer.tail().map(|tail| self.pieces(&tail));
+            for piece in tail.into_iter().flatten() {
+                if !self.tails.contains(&piece) && self.missing(piece) > 0 {
+                    // Behind the first piece.
+                    wanted.push((1, piece));
                 }
             }
         }

@@ -7,6 +7,10 @@ use super::measure::{Fate, STEP_US, micros};
 use crate::player::{Film, FilmStep, PlayerSpec};
 use crate::world::WorldSpec;
 
+/// The end of a file that is fetched beside its beginning, and the files that have one (as in the core).
+const TAIL: u64 = 1 << 20;
+const TAIL_FILE_MIN: u64 = 64 << 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dark {
     Start,
@@ -71,6 +75,12 @@ impl Viewer {
         self.shown.saturating_sub(self.window / 5)..self.window().end
     }
 
+    /// The end of the file, where its index is: the picture waits for it.
+    pub(super) fn tail(&self) -> Option<Range<u64>> {
+        let len = self.file.end - self.file.start;
+        (len >= TAIL_FILE_MIN).then(|| self.file.end - TAIL..self.file.end)
+    }
+
     /// Microseconds of film from the picture to a byte.
     pub(super) fn due(&self, byte: u64) -> u64 {
         let ahead = byte.saturating_sub(self.shown);
@@ -78,8 +88,8 @@ impl Viewer {
     }
 
     /// The step that began at `now` is over; `shown_until` is the first byte at or after another that
-    /// cannot be shown yet.
-    pub(super) fn step(&mut self, now: u64, shown_until: impl Fn(u64) -> u64) {
+    /// cannot be shown yet, `indexed` says that the index was had.
+    pub(super) fn step(&mut self, now: u64, indexed: bool, shown_until: impl Fn(u64) -> u64) {
         if !self.is_on(now) {
             return;
         }
@@ -87,7 +97,8 @@ impl Viewer {
         self.obey(now);
         let ready = shown_until(self.shown).min(self.file.end);
         if let Some((since, why)) = self.dark {
-            if ready < (self.shown + self.film.rate).min(self.file.end) {
+            let enough = (self.shown + self.film.rate).min(self.file.end);
+            if ready < enough || !indexed {
                 if why == Dark::Stall {
                     self.fate.stall += Duration::from_micros(STEP_US);
                 }

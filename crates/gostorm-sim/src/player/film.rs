@@ -1,6 +1,7 @@
 //! A film player: it shows the film at its bitrate, out of a buffer that it keeps full.
 //!
-//! The picture starts when a second of film is buffered, and after a stall likewise. A seek throws
+//! After the first bytes it reads the index at the end of the file. The picture starts when it has that
+//! and a second of film, and after a stall when a second is buffered. A seek throws
 //! the buffer away. The clock is a tick of 50 ms.
 
 use std::ops::Range;
@@ -14,6 +15,10 @@ use super::seat::{PlayerReport, READ_LEN, Seat};
 const TICK: Duration = Duration::from_millis(50);
 /// Reads that wait at a time.
 const IN_FLIGHT: usize = 2;
+
+/// Bytes of the index that are read at the end of a file, and the files that are large enough to have one.
+const INDEX_LEN: u64 = 64 << 10;
+const INDEX_FILE_MIN: u64 = 64 << 20;
 
 /// Something that the user does, so long after the file was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +74,18 @@ pub(super) struct FilmState {
     waiting: Vec<(u64, Range<u64>)>,
     again: Vec<Range<u64>>,
     next_tag: u64,
+    index: Index,
     /// No picture since then, and whether start or seek is the reason.
     dark: Option<(Time, Dark)>,
+}
+
+/// The index of the film: wanted after the first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Index {
+    NotAsked,
+    Wanted,
+    Asked(u64),
+    Read,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +108,19 @@ impl FilmState {
             waiting: Vec::new(),
             again: Vec::new(),
             next_tag: 0,
+            index: Index::NotAsked,
             dark: Some((now, Dark::Start)),
         }
     }
 
     pub(super) fn answered(&mut self, tag: u64, served: bool) {
+        if self.index == Index::Asked(tag) {
+            self.index = if served { Index::Read } else { Index::Wanted };
+            return;
+        }
+        if self.index == Index::NotAsked {
+            self.index = Index::Wanted;
+        }
         let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == tag) else {
             return;
         };
@@ -154,7 +177,8 @@ impl FilmState {
         self.last_tick = seat.now;
         let buffered = self.buffered();
         if let Some((since, why)) = self.dark {
-            if buffered < (self.shown + self.film.rate).min(seat.len) {
+            let unread = self.index != Index::Read && seat.len >= INDEX_FILE_MIN;
+            if buffered < (self.shown + self.film.rate).min(seat.len) || unread {
                 return;
             }
             let wait = seat.now - since;
@@ -176,6 +200,12 @@ impl FilmState {
     }
 
     fn fill(&mut self, seat: &mut Seat<'_>) {
+        if self.index == Index::Wanted && seat.len >= INDEX_FILE_MIN {
+            self.next_tag += 1;
+            self.index = Index::Asked(self.next_tag);
+            let index = seat.len - INDEX_LEN..seat.len;
+            seat.reads.push((self.next_tag, index));
+        }
         let ahead = self.film.rate * self.film.buffer.as_secs().max(1);
         while self.waiting.len() < IN_FLIGHT {
             let range = if let Some(again) = self.again.pop() {

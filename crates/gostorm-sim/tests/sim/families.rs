@@ -6,13 +6,23 @@ use gostorm_sim::scenario::family::judge::judge;
 
 use crate::seeds::seeds;
 
-/// Runs the seeds of a family and fails with the command that replays the first broken ones.
+/// Runs the seeds of a family and fails with the commands that replay the broken ones.
 fn holds(family: Family) {
+    holds_but_for(family, 0);
+}
+
+/// The same, for a family of which so many seeds of a thousand are known to break a property: the number
+/// may only fall. Safety (a wrong byte, memory over the budget) is never excused.
+fn holds_but_for(family: Family, known_per_mille: u64) {
+    let mut unsafe_seeds = false;
     let mut broken = Vec::new();
     for seed in 0..seeds() {
         let what = match judge(&family.plan(seed), &mut |_| {}) {
             Ok(verdict) => verdict.broken,
-            Err(rule) => vec![rule],
+            Err(rule) => {
+                unsafe_seeds = true;
+                vec![rule]
+            }
         };
         if !what.is_empty() {
             broken.push(format!(
@@ -22,8 +32,9 @@ fn holds(family: Family) {
             ));
         }
     }
+    let known = seeds() * known_per_mille / 1_000;
     assert!(
-        broken.is_empty(),
+        !unsafe_seeds && broken.len() as u64 <= known,
         "{} seeds of {} broke a property:\n{}",
         broken.len(),
         family.name(),
@@ -60,4 +71,34 @@ fn two_players_of_one_file_never_stand_still() {
 #[test]
 fn a_film_outlives_the_naps_of_its_driver_and_no_peer_is_blamed() {
     holds(Family::Clock);
+}
+
+#[test]
+fn a_film_from_a_thin_swarm_never_stands_still() {
+    holds(Family::Thin);
+}
+
+#[test]
+fn a_film_never_stands_still_when_the_fast_peer_lacks_every_second_piece() {
+    holds(Family::Halves);
+}
+
+#[test]
+fn a_film_never_stands_still_after_ten_seeks_in_ten_seconds() {
+    holds(Family::Seeks);
+}
+
+#[test]
+fn a_peer_that_sends_each_block_twice_costs_little() {
+    holds(Family::Twice);
+}
+
+#[test]
+fn a_film_from_a_hostile_swarm_hardly_ever_stands_still() {
+    holds_but_for(Family::Hostile, 35);
+}
+
+#[test]
+fn a_film_beside_a_library_scan_hardly_ever_stands_still_and_the_scan_gets_on() {
+    holds_but_for(Family::Scan, 40);
 }
