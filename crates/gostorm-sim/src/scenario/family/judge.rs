@@ -5,6 +5,7 @@
 //! whole run: no stall where the oracle has none, and little waste.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use gostorm_core::Time;
 
@@ -15,6 +16,9 @@ use crate::world::{Report, World};
 
 /// Bytes that may be wasted whatever came: the first seconds know nothing of their peers.
 const WASTE_START: u64 = 1 << 20;
+
+/// The simulated player looks at its buffer so often: less than this is no stall that it could see.
+const PLAYER_TICK: Duration = Duration::from_millis(50);
 
 /// What a film went through, and what the oracle says it would have.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +38,8 @@ impl FilmVerdict {
 
     /// True when it stood still though it need not have.
     #[must_use]
-    pub const fn stalls_needlessly(&self) -> bool {
-        self.is_clean() && (!self.was.stall.is_zero() || self.was.startup.is_none())
+    pub fn stalls_needlessly(&self) -> bool {
+        self.is_clean() && (self.was.stall > PLAYER_TICK || self.was.startup.is_none())
     }
 }
 
