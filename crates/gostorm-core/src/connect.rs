@@ -421,6 +421,17 @@ mod tests {
     }
 
     #[test]
+    fn an_offender_is_dialled_again_late_however_much_it_had_sent() {
+        let mut connect = Connect::new(7, []);
+        connect.add(Source::Tracker, [addr(1, 1)]);
+        connect.dial(Time::ZERO, 1);
+        connect.connected(addr(1, 1));
+        connect.closed(Time::ZERO, addr(1, 1), true);
+        connect.offended(Time::ZERO, addr(1, 1));
+        assert!(connect.next_dial() >= Time(40_000_000));
+    }
+
+    #[test]
     fn a_banned_address_does_not_come_back() {
         let mut connect = Connect::new(7, []);
         connect.add(Source::Tracker, [addr(1, 1), addr(1, 2)]);

@@ -1,9 +1,9 @@
 //! Who spoiled a piece: the blocks of failed tries are compared with each other and with the good one.
 //!
-//! When a piece fails its hash, the digest and the sender of each block are kept. The next two tries
+//! When a piece fails its hash, the digest and the sender of each block are kept. The next three tries
 //! come from many peers again, but each block from another sender than before, so that where two tries
 //! agree nobody lied, and where they differ one of two did. The fewest peers that explain all
-//! differences are *doubted*: they are asked for nothing that others have. A fourth try comes from
+//! differences are *doubted*: they are asked for nothing that others have. A fifth try comes from
 //! one peer alone. A try that succeeds names for certain who had sent other bytes; so does one that
 //! fails with a single sender. Nobody is banned on suspicion.
 

@@ -171,6 +171,11 @@ fn a_waiting_read_comes_before_every_window_and_one_left_behind_gives_way() {
         asked(later).iter().any(|pieces| pieces.contains(&10)),
         "in the end too"
     );
+    // What the reader needs next where it is now comes first for a while.
+    let order = wanted(&demand, &layout, later);
+    let place = |piece: u32| order.iter().position(|wanted| *wanted == piece);
+    assert!(place(201) < place(10), "{order:?}");
+    assert_eq!(wanted(&demand, &layout, Time(10_000_000))[1], 10);
 }
 
 #[test]
