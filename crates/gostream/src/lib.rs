@@ -6,6 +6,7 @@
 
 mod app;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod control;
 mod demo;
@@ -13,5 +14,6 @@ pub mod doctor;
 mod librarian;
 pub mod link;
 pub mod paths;
+mod program;
 
-pub use app::Gostream;
+pub use program::Gostream;

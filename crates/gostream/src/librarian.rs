@@ -8,6 +8,7 @@
 mod add;
 mod desk;
 mod fetch;
+mod files;
 mod shelf;
 mod subtitles;
 
@@ -27,6 +28,7 @@ use gostream_store::Store;
 use tokio_util::task::TaskTracker;
 
 use self::desk::{Desk, on_disk};
+pub(crate) use self::files::torrent_files;
 pub(crate) use self::shelf::Shelf;
 
 /// How long a command without a server waits for subtitles that are still on their way.

@@ -19,17 +19,17 @@ use crate::librarian::{Librarian, Shelf};
 const HASH_THREADS_MAX: usize = 2;
 
 /// The built parts.
-pub(super) struct Parts {
-    pub(super) engine: Engine,
-    pub(super) librarian: Arc<Librarian>,
-    pub(super) shelf: Arc<Shelf>,
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) librarian: Arc<Librarian>,
+    pub(crate) shelf: Arc<Shelf>,
     store: Arc<Store>,
     _lock: StateLock,
 }
 
 impl Parts {
     /// Takes the lock and builds; `listen` is where peers may reach us.
-    pub(super) fn build(context: &Context, listen: Vec<SocketAddr>) -> Result<Self, Failure> {
+    pub(crate) fn build(context: &Context, listen: Vec<SocketAddr>) -> Result<Self, Failure> {
         let directories = &context.directories;
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         let lock = StateLock::acquire(&directories.state).map_err(|error| failed(&error))?;
@@ -58,7 +58,7 @@ impl Parts {
     }
 
     /// Ends the engine and writes what must last.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.engine.shutdown().await;
         if let Err(error) = self.store.flush() {
             tracing::error!(%error, "the database did not take everything");
@@ -128,7 +128,7 @@ fn read_deadline(wanted: Duration) -> Duration {
 }
 
 /// Where peers reach us: the port of the settings, on IPv4 and, where the system has it, IPv6.
-pub(super) fn listen_addresses(port: u16) -> Vec<SocketAddr> {
+pub(crate) fn listen_addresses(port: u16) -> Vec<SocketAddr> {
     let mut addresses = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
     // A free port is chosen per socket: two families would get two ports.
     let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));

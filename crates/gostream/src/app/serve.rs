@@ -33,7 +33,7 @@ pub(crate) struct Server {
 }
 
 /// Runs the server until a signal comes or the mount is taken away.
-pub(super) fn run(context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

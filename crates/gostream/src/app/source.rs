@@ -7,11 +7,13 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use gostorm::{Engine, EngineError, FileChoice, OnDoubt, OpenRequest, ReadError, Stream};
-use gostorm_wire::{Info, InfoHash, Magnet};
+use gostorm_wire::{InfoHash, Magnet};
 use gostream_fs::{
     EventSender, MediaFile, MediaSource, OpenError, Publisher, ReadFailure, ReadReply,
 };
-use gostream_library::{Stub, TorrentFile, match_file};
+use gostream_library::{Stub, match_file};
+
+use crate::librarian::torrent_files;
 
 /// The adapter.
 pub(super) struct EngineSource {
@@ -53,17 +55,6 @@ impl EngineSource {
             .map(|node| node.name().to_owned())
             .unwrap_or_default()
     }
-}
-
-/// The files of a torrent as the library sees them.
-pub(crate) fn torrent_files(info: &Info) -> Vec<TorrentFile> {
-    info.files()
-        .iter()
-        .map(|file| TorrentFile {
-            path: file.path.clone(),
-            length: file.length,
-        })
-        .collect()
 }
 
 /// How to find the torrent of a stub: its magnet helps when the store knows nothing.

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gostorm::{KnownPeer, StoreFailure, StoredTorrent, TorrentStore};
 use gostorm_wire::InfoHash;
 use gostream_library::TorrentHash;
 use gostream_store::{Ban, Store, StoreError, TorrentRecord};
+
+use crate::clock::now_unix;
 
 /// The adapter.
 pub(super) struct EngineStore {
@@ -19,15 +20,6 @@ impl EngineStore {
     pub(super) const fn new(store: Arc<Store>) -> Self {
         Self { store }
     }
-}
-
-/// Seconds since 1970; 0 for a clock before that.
-pub(crate) fn now_unix() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|span| i64::try_from(span.as_secs()).ok())
-        .unwrap_or(0)
 }
 
 fn failure(error: StoreError) -> StoreFailure {

@@ -18,8 +18,9 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::desk::{Desk, on_disk, tree_error};
 use super::fetch::{self, Fetched};
+use super::files::torrent_files;
 use super::subtitles;
-use crate::app::{now_unix, torrent_files};
+use crate::clock::now_unix;
 use crate::link::Link;
 
 /// How long a magnet's metadata may take.

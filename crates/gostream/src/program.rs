@@ -1,0 +1,50 @@
+//! The application that `main` hands to the command line: which part answers which command.
+
+use futures_util::future::BoxFuture;
+use gostream_http::LibraryControl;
+
+use crate::app::{self, Parts};
+use crate::cli::{App, Context, Failure, OpenLibrary};
+
+/// The application.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gostream;
+
+impl App for Gostream {
+    fn serve(&self, context: Context) -> Result<(), Failure> {
+        app::serve(&context)
+    }
+
+    fn demo(&self, context: Context, keep: bool) -> Result<(), Failure> {
+        crate::demo::run(context, keep)
+    }
+
+    fn open_library<'a>(
+        &'a self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Box<dyn OpenLibrary>, Failure>> {
+        Box::pin(async move {
+            // Any free port: trackers want one, and a short command need not have the usual one.
+            let parts = Parts::build(context, app::listen_addresses(0))?;
+            Ok(Box::new(Offline { parts }) as Box<dyn OpenLibrary>)
+        })
+    }
+}
+
+/// The library in this process, for one command.
+struct Offline {
+    parts: Parts,
+}
+
+impl OpenLibrary for Offline {
+    fn control(&self) -> &dyn LibraryControl {
+        &*self.parts.librarian
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.parts.librarian.finish().await;
+            self.parts.close().await;
+        })
+    }
+}
