@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from isolate import isolate
 from lab import Lab
 from machine import machine
 from others import HERE, Libtorrent
-from process import MIB, Failure, cpu_seconds, peak_memory
+from process import MIB, Failure, conclude, cpu_seconds, peak_memory
 from quota import group
 from table import cell, table
 from watch import Watching
@@ -236,11 +235,8 @@ def report(args, figures):
 
 
 def main():
-    # A signal must undo what was made; SIGINT does so by itself.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = arguments()
-    if not isolate():
-        raise Failure("root is needed: the clients run in a network namespace, where they reach nobody but the lab")
+    isolate()
     where = machine()
     with Lab(args.lab, "lan40", 4, args.size, RATE) as lab:
         figures = measure(args, lab)
@@ -249,9 +245,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"error: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    conclude(main)

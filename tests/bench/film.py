@@ -12,7 +12,7 @@ import os
 import sys
 
 from machine import machine
-from process import MIB, Failure
+from process import MIB, conclude
 from rig import Rig
 from table import cell, median, table
 
@@ -112,9 +112,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"error: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    conclude(main)

@@ -5,21 +5,15 @@ tmpfs, and nobody reads it. The least that streaming by libtorrent costs.
 Prints {"ready"} and waits for a line on standard input; then {"begun"} once it is told to, and nothing more.
 """
 
-import argparse
 import json
 import sys
 import time
 
-from lt_stream import Streamer
+from lt_stream import Streamer, arguments
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--torrent", required=True)
-    parser.add_argument("--dir", required=True, help="for the data: put it on tmpfs")
-    parser.add_argument("--rate", type=int, required=True, help="the film's bits a second")
-    parser.add_argument("--connections", type=int, default=40)
-    args = parser.parse_args()
+    args = arguments(__doc__, 40)
     streamer = Streamer(args.torrent, args.dir, args.rate, args.connections, copy_out=False)
     while not streamer.ready():
         time.sleep(0.01)

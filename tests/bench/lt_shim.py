@@ -4,14 +4,13 @@
 Prints {"url": ...} once it waits. Nothing is connected until the first request. Answers one file: GET with a range.
 """
 
-import argparse
 import http.server
 import json
 import select
 import socket
 import time
 
-from lt_stream import Streamer
+from lt_stream import Streamer, arguments
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -49,12 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--torrent", required=True)
-    parser.add_argument("--dir", required=True, help="for the data: put it on tmpfs")
-    parser.add_argument("--rate", type=int, required=True, help="the film's bits a second")
-    parser.add_argument("--connections", type=int, default=25)
-    args = parser.parse_args()
+    args = arguments(__doc__, 25)
     Handler.streamer = Streamer(args.torrent, args.dir, args.rate, args.connections)
     while not Handler.streamer.ready():
         time.sleep(0.01)

@@ -7,6 +7,7 @@ nothing beyond it; deadlines of a place that was left are cleared at once; time-
 defaults of 20 s and more; no random first pieces.
 """
 
+import argparse
 import collections
 import contextlib
 import threading
@@ -40,6 +41,16 @@ SETTINGS = {
     "request_queue_time": 1,
     "alert_mask": lt.alert.category_t.storage_notification | lt.alert.category_t.error_notification,
 }
+
+
+def arguments(description, connections):
+    """What both programs are told; `connections` is the default."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--torrent", required=True)
+    parser.add_argument("--dir", required=True, help="for the data: put it on tmpfs")
+    parser.add_argument("--rate", type=int, required=True, help="the film's bits a second")
+    parser.add_argument("--connections", type=int, default=connections)
+    return parser.parse_args()
 
 
 class Reader:

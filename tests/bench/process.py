@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 
 TMPFS = pathlib.Path("/dev/shm")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -64,3 +65,15 @@ def is_mounted(path):
 def unmount(path):
     if is_mounted(path):
         subprocess.run(["fusermount3", "-uz", str(path)], check=False)
+
+
+def conclude(main):
+    """Ends this process with what `main` returns, or with the failure in words; what it made is undone, also after
+    SIGTERM (SIGINT does so by itself)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        sys.exit(f"error: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import math
-import signal
 import sys
 
 from clients import GoStream, GoStreamAgain
@@ -18,7 +17,7 @@ from isolate import isolate
 from lab import Lab
 from machine import machine
 from others import others
-from process import MIB, Failure, run
+from process import MIB, conclude, run
 from table import table
 from watch import cold_start
 
@@ -160,11 +159,8 @@ def report(swarm, rows, figures):
 
 
 def main():
-    # A signal must undo what was made; SIGINT does so by itself.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = arguments()
-    if not isolate():
-        raise Failure("root is needed: the clients run in a network namespace, where they reach nobody but the lab")
+    isolate()
     missed = 0
     film = f"{args.size} MiB of film at {RATE // 1_000_000} Mbit/s"
     print(f"{film}, {args.play:.0f} + {args.more:.0f} s of play; {machine()}\n")
@@ -179,9 +175,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"error: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    conclude(main)

@@ -9,10 +9,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::class::ReaderClass;
-
-/// The part of the budget that probes and scans have beside a playback, as a divisor.
-const OTHERS_DIVISOR: u64 = 4;
+use crate::class::{OTHERS_DIVISOR, ReaderClass};
 
 /// Bytes below which a torrent with such pieces can read nothing: two pieces, so that a read may cross from
 /// one to the next, and no less than a few reads of the kernel (1 MiB each).

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// The part that probes and scans have beside a playback, of the budget, of a lease, and of what may lie ahead,
+/// as a divisor.
+pub(crate) const OTHERS_DIVISOR: u64 = 4;
+
 /// What kind of reader it is; the first goes before the others when memory or peers are short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReaderClass {

@@ -27,15 +27,13 @@ use self::waiting::{LEFT_BEHIND, LEFT_FOR};
 pub(crate) use self::wanted::{Wanted, WantedPieces};
 use crate::bits::Bits;
 use crate::budget::Want;
-use crate::class::ReaderClass;
+use crate::class::{OTHERS_DIVISOR, ReaderClass};
 use crate::event::{ReadKey, ReaderKey};
 use crate::layout::{FileSpan, Layout};
 use crate::time::Time;
 
 /// Streams that are told apart in one reader; the stalest goes when a further one starts.
 const CURSORS_MAX: usize = 4;
-/// The part of what may lie ahead that probes and scans have beside a playback, as a divisor.
-const OTHERS_DIVISOR: u64 = 4;
 /// A playback that has less than this ahead of it, in seconds of its rate, goes before all others.
 const HUNGRY_SECONDS: f64 = 5.0;
 /// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a

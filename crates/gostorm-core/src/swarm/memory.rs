@@ -11,7 +11,7 @@ use std::time::Duration;
 use gostorm_wire::PieceIndex;
 
 use super::Swarm;
-use crate::class::ReaderClass;
+use crate::class::{OTHERS_DIVISOR, ReaderClass};
 use crate::demand::Wanted;
 use crate::event::PeerKey;
 use crate::held::Held;
@@ -24,8 +24,6 @@ use crate::verify::{TRIES_APART, Verify};
 
 /// A read waits so long before it takes what windows hold: mostly they move on before.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// The part of the lease that probes and scans have beside a playback, as a divisor.
-const OTHERS_DIVISOR: u64 = 4;
 /// A lone source should bring its piece within this, or readers wait too long for certainty.
 const LONE_SECONDS: f64 = 8.0;
 /// A lone source is given up for one that is expected to be so many times faster.

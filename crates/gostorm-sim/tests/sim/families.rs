@@ -95,7 +95,7 @@ fn a_peer_that_sends_each_block_twice_costs_little() {
 
 #[test]
 fn a_film_from_a_hostile_swarm_hardly_ever_stands_still() {
-    holds_but_for(Family::Hostile, 35);
+    holds_but_for(Family::Hostile, 30);
 }
 
 #[test]

@@ -57,6 +57,14 @@ async fn earned(stand: &Stand, content: &Arc<Content>, next: Script) -> LabPeer 
     started.unwrap()
 }
 
+/// What a peer does that spoils every block.
+fn lies() -> Script {
+    Script {
+        corrupt_every: Some(1),
+        ..Script::default()
+    }
+}
+
 #[tokio::test]
 async fn a_read_from_a_known_peer_does_not_wait_for_the_piece() {
     let content = film(210, 4 * MIB);
@@ -86,11 +94,7 @@ async fn wrong_bytes_of_a_peer_that_was_trusted_are_taken_back_and_it_is_banned(
     let content = film(211, 4 * MIB);
     let stand = Stand::with(responsive());
     stand.knows(&content, &[]);
-    let lies = Script {
-        corrupt_every: Some(1),
-        ..Script::default()
-    };
-    let liar = earned(&stand, &content, lies).await;
+    let liar = earned(&stand, &content, lies()).await;
     let (stream, doubts) = open(&stand, &content, &[&liar]);
     let bytes = read(&stream, 2 * MIB, 65_536).await.unwrap();
     assert!(!content.matches(2 * MIB, &bytes), "the price of the policy");
@@ -123,16 +127,12 @@ async fn wrong_bytes_of_a_peer_that_was_trusted_are_taken_back_and_it_is_banned(
 
 #[tokio::test]
 async fn neither_policy_nor_stream_alone_gets_unverified_bytes() {
-    let lies = Script {
-        corrupt_every: Some(1),
-        ..Script::default()
-    };
     for (seed, config) in [(212, config()), (213, responsive())] {
         let verified = config.policy == Policy::Verified;
         let content = film(seed, 4 * MIB);
         let stand = Stand::with(config);
         stand.knows(&content, &[]);
-        let liar = earned(&stand, &content, lies).await;
+        let liar = earned(&stand, &content, lies()).await;
         let stream = if verified {
             open(&stand, &content, &[&liar]).0
         } else {
@@ -155,11 +155,7 @@ async fn a_peer_that_is_stored_as_not_trusted_is_not() {
     let content = film(214, 4 * MIB);
     let stand = Stand::with(responsive());
     stand.knows(&content, &[]);
-    let lies = Script {
-        corrupt_every: Some(1),
-        ..Script::default()
-    };
-    let liar = earned(&stand, &content, lies).await;
+    let liar = earned(&stand, &content, lies()).await;
     let mut stored = stand.store.get(content.info_hash());
     let distrust = |known: &mut KnownPeer| known.trusted = false;
     stored.known_good.iter_mut().for_each(distrust);
