@@ -133,6 +133,22 @@ need_packages() {
   cp "$wanted" "$noted"
 }
 
+# npm's bittorrent-tracker, which the tests run with node; it goes into the user's cache.
+need_npm_tracker() {
+  local cache log
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/gostream-test
+  if ! command -v node >/dev/null; then apt_install nodejs; fi
+  if [ -e "$cache/node/node_modules/bittorrent-tracker/server.js" ]; then return; fi
+  if ! command -v npm >/dev/null; then apt_install npm; fi
+  say "installing: bittorrent-tracker, by npm"
+  log=$(mktemp)
+  mkdir -p "$cache/node"
+  # Without its native modules, which only WebRTC needs.
+  npm install --prefix "$cache/node" --no-audit --no-fund --ignore-scripts --omit=optional \
+    bittorrent-tracker@11.2.3 >"$log" 2>&1 || { tail -n 5 "$log" >&2; stop "could not install bittorrent-tracker"; }
+  rm -f "$log"
+}
+
 # The streaming clients that ./bench swarm measures beside GoStream, as far as they can be had: a missing one
 # is a note in its table. What Debian does not carry goes into the user's cache.
 need_streaming_clients() {

@@ -24,9 +24,9 @@ class Target:
 
 
 @contextlib.contextmanager
-def scratch(name):
-    """A directory on tmpfs that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix=f"gostream-{name}-", dir=TMPFS, ignore_cleanup_errors=True) as place:
+def scratch(name, below=None):
+    """A directory on tmpfs, or in the directory `below`, that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix=f"gostream-{name}-", dir=below or TMPFS, ignore_cleanup_errors=True) as place:
         yield pathlib.Path(place)
 
 

@@ -8,6 +8,8 @@ import subprocess
 from process import Failure, free_port, run, stop, unmount
 
 START_S = 30
+# A benchmark meets nobody but the swarm that it made.
+ALONE = {"dht": False, "lsd": False, "port_forwarding": "off"}
 
 
 class Server:
@@ -18,7 +20,7 @@ class Server:
         config = self.place / "config.json"
         ports = {name: free_port() for name in ("torrent_port", "proxy_listen_port", "metrics_port")}
         url = f"http://127.0.0.1:{free_port()}"
-        config.write_text(json.dumps({**ports, "gostorm_url": url, **(settings or {})}))
+        config.write_text(json.dumps({**ports, **ALONE, "gostorm_url": url, **(settings or {})}))
         self.command = [binary, "--config", config, "--data-dir", self.place / "data"]
 
     def add(self, link):

@@ -3,7 +3,8 @@
 
 Has all data of one torrent and misbehaves as told: corrupts every k-th block it sends, everywhere or in a range, dies or
 stalls after so many payload bytes, or never unchokes. Serves the metadata (BEP 9), so it may be the
-first peer of a magnet. Knows BEP 3, 9 and 10 and nothing else; one thread a connection.
+first peer of a magnet. Knows BEP 3, 9 and 10, of BEP 52 how files lie in pieces, and nothing else: requests for hashes are
+rejected. One thread a connection.
 
 Prints {"port": N} once it listens (and has announced itself, with --announce). Each line on
 standard input is answered with one JSON line of figures: connections (ever), connected (now),
@@ -55,6 +56,23 @@ def info_bytes(torrent):
     raise SystemExit("no info dictionary")
 
 
+def files_of_tree(tree, path=()):
+    """The files of a torrent of v2 as v1 lists them."""
+    for name, entry in tree.items():
+        if b"" in entry:
+            yield {b"length": entry[b""][b"length"], b"path": [*path, name]}
+        else:
+            yield from files_of_tree(entry, (*path, name))
+
+
+def files_of(info):
+    if b"pieces" in info:
+        return info.get(b"files", [{b"length": info.get(b"length", 0), b"path": []}])
+    files = list(files_of_tree(info[b"file tree"]))
+    single = len(files) == 1 and files[0][b"path"] == [info[b"name"]]
+    return [{**files[0], b"path": []}] if single else files
+
+
 class Content:
     """The bytes of the torrent, whatever its files."""
 
@@ -62,7 +80,9 @@ class Content:
         name = info[b"name"].decode()
         self.parts = []
         at = 0
-        for entry in info.get(b"files", [{b"length": info.get(b"length", 0), b"path": []}]):
+        for entry in files_of(info):
+            if b"pieces" not in info and entry[b"length"] > 0:
+                at += -at % info[b"piece length"]
             padding = b"p" in entry.get(b"attr", b"")
             path = os.path.join(directory, name, *(part.decode() for part in entry[b"path"]))
             handle = None if padding else os.open(path, os.O_RDONLY)
@@ -86,11 +106,12 @@ class Peer:
             raw = torrent.read()
         self.args = args
         self.metadata = info_bytes(raw)
-        self.info_hash = hashlib.sha1(self.metadata).digest()
         info, _ = bdecode(self.metadata)
+        hash_of = hashlib.sha1 if b"pieces" in info else hashlib.sha256
+        self.info_hash = hash_of(self.metadata).digest()[:20]
         self.piece_length = info[b"piece length"]
-        self.pieces = len(info[b"pieces"]) // 20
         self.content = Content(info, args.data)
+        self.pieces = -(-self.content.length // self.piece_length)
         self.tracker = bdecode(raw)[0].get(b"announce", b"").decode()
         self.peer_id = b"-XC0001-" + os.urandom(12)
         self.lock = threading.Lock()
@@ -152,6 +173,8 @@ class Peer:
             elif kind == 6:
                 self.count(requests=1)
                 self.block(link, *struct.unpack(">III", body))
+            elif kind == 21:
+                send(link, 23, body)
             elif kind == 20 and body[0] == 0:
                 metadata_id = bdecode(body, 1)[0].get(b"m", {}).get(b"ut_metadata")
             elif kind == 20 and body[0] == EXTENSION_ID and metadata_id:

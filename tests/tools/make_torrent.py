@@ -21,13 +21,14 @@ def main():
     parser.add_argument("--piece-size", type=int, default=1 << 20, help="bytes, a power of two")
     parser.add_argument("--tracker", action="append", default=[], help="announce URL; may be repeated")
     parser.add_argument("--hybrid", action="store_true", help="v1 and v2 in one (else v1)")
+    parser.add_argument("--v2", action="store_true", help="v2 alone")
     parser.add_argument("--private", action="store_true")
     args = parser.parse_args()
 
     data = os.path.abspath(args.data)
     # The order of a v1 torrent is the order given here: sorted, so that the same tree has the same hash.
     files = sorted(lt.list_files(data), key=lambda entry: entry.filename)
-    flags = 0 if args.hybrid else lt.create_torrent.v1_only
+    flags = 0 if args.hybrid else lt.create_torrent.v2_only if args.v2 else lt.create_torrent.v1_only
     torrent = lt.create_torrent(files, piece_size=args.piece_size, flags=flags)
     for tier, url in enumerate(args.tracker):
         torrent.add_tracker(url, tier)
@@ -48,7 +49,8 @@ def main():
     print(
         json.dumps(
             {
-                "info_hash": str(info.info_hashes().v1),
+                # The name that peers and trackers know it by.
+                "info_hash": str(info.info_hashes().v2)[:40] if args.v2 else str(info.info_hashes().v1),
                 "name": layout.name(),
                 "files": listed,
                 "piece_length": layout.piece_length(),

@@ -2,14 +2,12 @@
 """Seeds one torrent with libtorrent until standard input ends or SIGTERM arrives.
 
 Prints {"port": N} once it listens and the torrent is seeding. While it runs, each line on standard
-input is answered with one JSON line of figures: peers (connected now), uploaded (payload bytes).
+input is answered with one JSON line of figures: peers (connected now), uploaded (payload bytes), and 1 for each way that a connection has travelled: utp, rc4,
+hidden_handshake (encrypted as far as that).
 """
 
 import argparse
 import json
-import os
-import sys
-import threading
 import time
 
 import libtorrent as lt
@@ -25,14 +23,17 @@ def main():
     parser.add_argument("--rate", type=int, default=0, help="upload limit in bytes per second, 0 = none")
     parser.add_argument("--tcp-only", action="store_true", help="accepted for clarity: it is always so")
     parser.add_argument("--superfluous", action="store_true", help="super-seeding: show one piece at a time")
+    parser.add_argument("--check", action="store_true", help="hash all data first: of v2 it then knows the hash of every block")
     parser.add_argument("--no-tracker", action="store_true", help="do not announce")
+    lt_session.add_arguments(parser)
     args = parser.parse_args()
 
     stop = lt_session.stop_event()
-    session = lt_session.make(args.listen, args.rate)
+    session = lt_session.make(args.listen, args.rate, encryption=args.encryption, utp_only=args.utp_only, lsd=args.lsd)
     params = lt.load_torrent_file(args.torrent)
     params.save_path = args.data
-    params.flags |= lt.torrent_flags.seed_mode
+    if not args.check:
+        params.flags |= lt.torrent_flags.seed_mode
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     if args.superfluous:
         params.flags |= lt.torrent_flags.super_seeding
@@ -41,6 +42,7 @@ def main():
     port = lt_session.listen_port(session)
     handle = session.add_torrent(params)
 
+    ways = lt_session.Ways(handle)
     end = time.monotonic() + 30
     while not handle.status().is_seeding:
         if time.monotonic() > end:
@@ -48,17 +50,11 @@ def main():
         time.sleep(0.01)
     print(json.dumps({"port": port}), flush=True)
 
-    def answer():
-        for _ in sys.stdin:
-            status = handle.status()
-            figures = {"peers": status.num_peers, "uploaded": status.total_payload_upload}
-            print(json.dumps(figures), flush=True)
-        stop.set()
+    def figures():
+        status = handle.status()
+        return {"peers": status.num_peers, "uploaded": status.total_payload_upload, **ways.figures()}
 
-    threading.Thread(target=answer, daemon=True).start()
-    stop.wait()
-    # The session's own shutdown tells the tracker goodbye, which takes seconds when that is gone.
-    os._exit(0)
+    lt_session.answer_lines(stop, figures)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ pub fn tidy(root: &Path) -> Result<Report> {
     findings.extend(rules::size::check(&files));
     findings.extend(rules::naming::check(&files));
     findings.extend(rules::places::check(&files));
+    findings.extend(rules::sockets::check(&files));
     findings.extend(rules::unfinished::check(&files, &scripts));
     findings.extend(rules::cycles::check(&files));
     findings.extend(rules::layers::check(&manifests, &files));

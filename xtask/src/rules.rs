@@ -5,4 +5,5 @@ pub(crate) mod layers;
 pub(crate) mod naming;
 pub(crate) mod places;
 pub(crate) mod size;
+pub(crate) mod sockets;
 pub(crate) mod unfinished;

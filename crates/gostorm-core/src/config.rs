@@ -7,13 +7,24 @@ use std::net::IpAddr;
 pub struct Config {
     /// Connections that are dialled at most; an eighth as many more may dial us.
     pub connections_max: usize,
-    /// Trackers in the torrent's flat list.
-    pub trackers: usize,
+    /// How many trackers each tier has (BEP 12), at most 64 in all; they are named by their place, tier after tier.
+    pub tiers: Vec<usize>,
+    /// How many of them, from the first, are the torrent's own: a private one is announced to no others.
+    pub own_trackers: usize,
+    /// The torrent is private (BEP 27): its peers come from its trackers only, and of those one is asked at a time. While
+    /// that is not known, it is not.
+    pub private: bool,
     /// Addresses that are refused from the start.
     pub banned: Vec<IpAddr>,
 }
 
 impl Config {
+    /// Connections that others may have made: the rest is for those that are dialled.
+    pub(crate) const fn incoming_places(&self) -> usize {
+        let part = self.connections_max / 2 + self.connections_max / 8;
+        if part == 0 { 1 } else { part }
+    }
+
     /// Connections that there may be when one more is made, by us or, `incoming`, by the other side. Leechers
     /// find a place in a torrent that has dialled all it may.
     pub(crate) const fn places(&self, incoming: bool) -> usize {
@@ -29,7 +40,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             connections_max: 25,
-            trackers: 0,
+            tiers: Vec::new(),
+            own_trackers: 0,
+            private: false,
             banned: Vec::new(),
         }
     }

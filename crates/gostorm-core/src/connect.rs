@@ -1,18 +1,24 @@
 //! Which addresses we dial, and when.
 //!
-//! Candidates come from trackers, magnets, the user and the store. A torrent that wakes dials a
-//! burst, the peers that served it well last time first; after that new dials are paced. An address
-//! that fails is tried again later and later. Dials happen only while somebody reads.
+//! Candidates come from the store, magnets, the local network, trackers, other peers and the DHT. A torrent that wakes
+//! dials a burst, the peers that served it well last time first; after that new dials are paced. An address that fails
+//! is tried again later and later. Dials happen only while somebody reads. Each source has a share of the book, and each
+//! peer that names others a share of that, so that nobody can fill it with lies. A private torrent (BEP 27) takes
+//! addresses of its trackers only.
 
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::key::PeerKey;
 use crate::time::Time;
 
 /// Addresses kept for one torrent; the least promising go first.
 const CANDIDATES_MAX: usize = 1_000;
+/// Of them, those that one connected peer named.
+const NAMED_BY_ONE_MAX: usize = 50;
 /// Dials in the first burst and in flight at any time.
 const DIALING_MAX: usize = 60;
 /// Time between dials after the burst: 40 a second.
@@ -35,8 +41,33 @@ pub enum Source {
     KnownGood,
     /// The user or the magnet named it (x.pe).
     Hint,
-    /// A tracker named it.
+    /// It said so itself on the local network (BEP 14).
+    Lsd,
+    /// One of the torrent's own trackers named it.
     Tracker,
+    /// Another tracker named it, one that the user wants to be asked as well.
+    AddedTracker,
+    /// A connected peer named it (BEP 11).
+    Pex,
+    /// A node of the DHT named it (BEP 5).
+    Dht,
+}
+
+impl Source {
+    /// Addresses of this source that are kept. With those of the sources that anybody can feed there is room for the rest.
+    const fn share(self) -> usize {
+        match self {
+            Self::KnownGood => CANDIDATES_MAX,
+            Self::Lsd => 50,
+            Self::Tracker => 450,
+            Self::Hint | Self::AddedTracker | Self::Pex | Self::Dht => 200,
+        }
+    }
+
+    /// Whether a private torrent may use it (BEP 27). Known peers came from a tracker in an earlier session.
+    const fn is_private(self) -> bool {
+        matches!(self, Self::KnownGood | Self::Tracker)
+    }
 }
 
 /// A peer worth remembering from one session to the next.
@@ -62,6 +93,8 @@ enum State {
 #[derive(Clone, Debug)]
 struct Candidate {
     source: Source,
+    /// The peer that named it.
+    by: Option<PeerKey>,
     state: State,
     failures: u32,
     /// What it was like before, here or in an earlier session.
@@ -74,9 +107,12 @@ pub(crate) struct Connect {
     book: FxHashMap<SocketAddr, Candidate>,
     banned: FxHashSet<IpAddr>,
     dialing: usize,
+    private: bool,
     /// Paces dials: the virtual moment up to which the bucket (one dial a
     /// `DIAL_STEP`, `BURST` deep) is used.
     paid_until: Time,
+    /// There is no network: nothing is dialled, and nothing that fails says anything.
+    offline: bool,
     /// Changes the order of equals, so that not all of us dial the same peers first.
     salt: u64,
 }
@@ -90,38 +126,105 @@ impl Connect {
         }
     }
 
+    /// The torrent is private: what trackers did not name is forgotten, and not taken any more.
+    pub(crate) fn make_private(&mut self) {
+        self.private = true;
+        let dialing = |candidate: &Candidate| candidate.state == State::Dialing;
+        self.book
+            .retain(|_, candidate| candidate.source.is_private());
+        self.dialing = self.book.values().filter(|of| dialing(of)).count();
+    }
+
+    /// True when the address is known, from any source that is left.
+    pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
+        self.book.contains_key(&addr)
+    }
+
+    /// Where an address comes from.
+    pub(crate) fn source(&self, addr: SocketAddr) -> Option<Source> {
+        self.book.get(&addr).map(|candidate| candidate.source)
+    }
+
     /// Adds addresses; those that are banned, cannot be dialled or are known are left as they are.
     pub(crate) fn add(&mut self, source: Source, addrs: impl IntoIterator<Item = SocketAddr>) {
         for addr in addrs {
-            let dialable =
-                addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
-            if !dialable || self.banned.contains(&addr.ip()) {
-                continue;
-            }
-            let known = self.book.entry(addr).or_insert(Candidate {
-                source,
-                state: State::Idle {
-                    not_before: Time::ZERO,
-                },
-                failures: 0,
-                known: None,
-            });
-            known.source = known.source.min(source);
+            self.insert(source, None, addr);
         }
-        while self.book.len() > CANDIDATES_MAX {
-            let idle = self
-                .book
-                .iter()
-                .filter(|(_, candidate)| matches!(candidate.state, State::Idle { .. }));
-            let Some(worst) = idle
-                .max_by_key(|(addr, candidate)| {
-                    (candidate.failures, candidate.source, self.rank(**addr))
-                })
-                .map(|(addr, _)| *addr)
-            else {
-                return;
-            };
-            self.book.remove(&worst);
+        self.trim(source);
+    }
+
+    /// Adds addresses that a connected peer named. It cannot have more than a few in the book at a time.
+    pub(crate) fn add_named(&mut self, by: PeerKey, addrs: impl IntoIterator<Item = SocketAddr>) {
+        let named = |candidate: &&Candidate| candidate.by == Some(by);
+        let mut count = self.book.values().filter(named).count();
+        for addr in addrs {
+            if count >= NAMED_BY_ONE_MAX {
+                break;
+            }
+            count += usize::from(self.insert(Source::Pex, Some(by), addr));
+        }
+        self.trim(Source::Pex);
+    }
+
+    /// True when the address is new.
+    fn insert(&mut self, source: Source, by: Option<PeerKey>, addr: SocketAddr) -> bool {
+        let ip = addr.ip();
+        let dialable = addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast();
+        if !dialable || self.banned.contains(&ip) || (self.private && !source.is_private()) {
+            return false;
+        }
+        match self.book.entry(addr) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                if source < known.source {
+                    (known.source, known.by) = (source, by);
+                }
+                false
+            }
+            Entry::Vacant(place) => {
+                place.insert(Candidate {
+                    source,
+                    by,
+                    state: State::Idle {
+                        not_before: Time::ZERO,
+                    },
+                    failures: 0,
+                    known: None,
+                });
+                true
+            }
+        }
+    }
+
+    /// Brings a source back to its share, and the book to its size.
+    fn trim(&mut self, source: Source) {
+        let own = self.book.values().filter(|own| own.source == source);
+        let excess = own.count().saturating_sub(source.share());
+        self.forget_worst(excess, |candidate| candidate.source == source);
+        self.forget_worst(self.book.len().saturating_sub(CANDIDATES_MAX), |_| true);
+    }
+
+    fn forget_worst(&mut self, count: usize, of: impl Fn(&Candidate) -> bool) {
+        if count == 0 {
+            return;
+        }
+        let idle = |candidate: &Candidate| matches!(candidate.state, State::Idle { .. });
+        let mut idle: Vec<_> = self
+            .book
+            .iter()
+            .filter(|(_, candidate)| idle(candidate) && of(candidate))
+            .map(|(addr, candidate)| {
+                (
+                    candidate.failures,
+                    candidate.source,
+                    self.rank(*addr),
+                    *addr,
+                )
+            })
+            .collect();
+        idle.sort_unstable();
+        for (.., addr) in idle.into_iter().rev().take(count) {
+            self.book.remove(&addr);
         }
     }
 
@@ -173,9 +276,33 @@ impl Connect {
         self.banned.len() < BANS_MAX && self.banned.insert(ip)
     }
 
+    /// The network went: every dial and every connection ended, by no fault of the addresses.
+    pub(crate) fn go_offline(&mut self) {
+        self.offline = true;
+        self.dialing = 0;
+        for candidate in self.book.values_mut() {
+            candidate.state = State::Idle {
+                not_before: Time::ZERO,
+            };
+        }
+    }
+
+    /// There is a network: whoever is known may be dialled in a new burst, for what failed before may have failed
+    /// because the network was going.
+    pub(crate) fn go_online(&mut self, now: Time) {
+        self.offline = false;
+        self.paid_until = Time::ZERO;
+        for candidate in self.book.values_mut() {
+            candidate.failures = 0;
+            if let State::Idle { not_before } = &mut candidate.state {
+                *not_before = now;
+            }
+        }
+    }
+
     /// A dial failed, or a connection that we had dialled ended at once.
     pub(crate) fn failed(&mut self, now: Time, addr: SocketAddr) {
-        let Some(candidate) = self.book.get_mut(&addr) else {
+        let Some(candidate) = self.book.get_mut(&addr).filter(|_| !self.offline) else {
             return;
         };
         if candidate.state == State::Dialing {
@@ -228,6 +355,9 @@ impl Connect {
 
     /// The addresses to dial now, for at most `places` further connections.
     pub(crate) fn dial(&mut self, now: Time, places: usize) -> Vec<SocketAddr> {
+        if self.offline {
+            return Vec::new();
+        }
         // The clock is read `BURST` ahead, so that the bucket is full at time 0.
         let paid = self.paid_until.max(now);
         let tokens =
@@ -270,8 +400,8 @@ impl Connect {
 
     /// When the next address can be dialled.
     pub(crate) fn next_dial(&self) -> Time {
-        if self.dialing >= DIALING_MAX {
-            // The end of a dial is an input, and brings the next turn.
+        if self.offline || self.dialing >= DIALING_MAX {
+            // The return of the network is an input, too. The end of a dial is an input, and brings the next turn.
             return Time::NEVER;
         }
         let idle = self
@@ -331,113 +461,4 @@ impl Connect {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::Ipv4Addr;
-
-    fn addr(host: u8, port: u16) -> SocketAddr {
-        (Ipv4Addr::new(127, 0, 0, host), port).into()
-    }
-
-    fn known(addr: SocketAddr) -> KnownPeer {
-        KnownPeer {
-            addr,
-            rate: 1_000_000,
-            rtt_us: 40_000,
-            trusted: true,
-        }
-    }
-
-    #[test]
-    fn a_known_peer_is_remembered_until_it_fails() {
-        let mut connect = Connect::new(7, []);
-        connect.learn(known(addr(1, 1)));
-        connect.learn(known(addr(1, 2)));
-        connect.add(Source::Tracker, [addr(1, 1), addr(1, 3)]);
-        assert_eq!(connect.known(addr(1, 1)), Some(known(addr(1, 1))));
-        assert_eq!(
-            connect.dial(Time::ZERO, 1).len(),
-            1,
-            "one of the known ones"
-        );
-        assert_eq!(connect.known_good().len(), 2);
-        connect.failed(Time::ZERO, addr(1, 2));
-        assert_eq!(connect.known_good(), vec![known(addr(1, 1))]);
-        connect.unlearn(addr(1, 1));
-        assert_eq!(connect.known_good(), vec![]);
-    }
-
-    #[test]
-    fn a_wake_dials_a_burst_and_known_good_peers_first() {
-        let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, (1..=100).map(|port| addr(1, port)));
-        connect.learn(known(addr(2, 9)));
-        let burst = connect.dial(Time::ZERO, 200);
-        assert_eq!(burst.len(), DIALING_MAX);
-        assert_eq!(burst[0], addr(2, 9));
-        assert_eq!(
-            connect.dial(Time::ZERO, 200),
-            vec![],
-            "no more until one ends"
-        );
-        assert_eq!(
-            connect.next_dial(),
-            Time::NEVER,
-            "nor a wake-up for nothing"
-        );
-        burst.iter().for_each(|addr| connect.connected(*addr));
-        let paced = connect.dial(Time(1_000_000), 200);
-        assert_eq!(paced.len(), 40, "40 a second after the burst");
-        connect.check_invariants();
-    }
-
-    #[test]
-    fn a_failed_address_waits_longer_each_time_and_is_forgotten_in_the_end() {
-        let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1)]);
-        let mut now = Time::ZERO;
-        let mut last = Duration::ZERO;
-        for _ in 1..FAILURES_MAX {
-            assert_eq!(connect.dial(now, 1), vec![addr(1, 1)]);
-            connect.failed(now, addr(1, 1));
-            let wait = connect.next_dial() - now;
-            assert!(wait > last);
-            last = wait;
-            now = connect.next_dial();
-        }
-        connect.dial(now, 1);
-        connect.failed(now, addr(1, 1));
-        assert_eq!(connect.len(), 0);
-    }
-
-    #[test]
-    fn a_peer_that_came_by_itself_and_left_does_not_end_the_dial_to_it() {
-        let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1)]);
-        assert_eq!(connect.dial(Time::ZERO, 1), vec![addr(1, 1)]);
-        connect.closed(Time::ZERO, addr(1, 1), true);
-        connect.check_invariants();
-        assert_eq!(connect.dialing(), 1);
-    }
-
-    #[test]
-    fn an_offender_is_dialled_again_late_however_much_it_had_sent() {
-        let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1)]);
-        connect.dial(Time::ZERO, 1);
-        connect.connected(addr(1, 1));
-        connect.closed(Time::ZERO, addr(1, 1), true);
-        connect.offended(Time::ZERO, addr(1, 1));
-        assert!(connect.next_dial() >= Time(40_000_000));
-    }
-
-    #[test]
-    fn a_banned_address_does_not_come_back() {
-        let mut connect = Connect::new(7, []);
-        connect.add(Source::Tracker, [addr(1, 1), addr(1, 2)]);
-        assert!(connect.ban(addr(1, 1).ip()));
-        connect.add(Source::Tracker, [addr(1, 3)]);
-        assert_eq!(connect.len(), 0);
-        assert!(connect.is_banned(addr(1, 9).ip()));
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@
 //! turn, which means that their windows are empty until somebody reads there again.
 
 mod cursor;
+mod expected;
 mod reader;
 mod tail;
 mod waiting;
@@ -32,8 +33,6 @@ use crate::event::{ReadKey, ReaderKey};
 use crate::layout::{FileSpan, Layout};
 use crate::time::Time;
 
-/// Streams that are told apart in one reader; the stalest goes when a further one starts.
-const CURSORS_MAX: usize = 4;
 /// A playback that has less than this ahead of it, in seconds of its rate, goes before all others.
 const HUNGRY_SECONDS: f64 = 5.0;
 /// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a
@@ -53,14 +52,26 @@ pub(crate) struct Demand {
     playing: bool,
     /// A reader was more than a probe, at any time.
     played: bool,
+    /// Blocks are verified one by one: they serve reads before their piece is complete.
+    by_blocks: bool,
 }
 
 impl Demand {
+    pub(crate) const fn serve_by_blocks(&mut self, by_blocks: bool) {
+        self.by_blocks = by_blocks;
+    }
+
+    /// True when blocks serve reads before their piece is verified.
+    pub(crate) const fn serves_by_blocks(&self) -> bool {
+        self.by_blocks
+    }
+
     pub(crate) fn open(&mut self, reader: ReaderKey, file: FileSpan, blockwise: bool) {
         debug_assert!(
             self.readers.iter().all(|open| open.key != reader),
             "a reader is opened once"
         );
+        let blockwise = blockwise || self.by_blocks;
         self.readers.push(Reader::new(reader, file, blockwise));
     }
 
@@ -121,15 +132,7 @@ impl Demand {
                 .iter_mut()
                 .for_each(|cursor| cursor.parked = true);
         }
-        if reader.cursors.len() == CURSORS_MAX {
-            let stalest = reader
-                .cursors
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, cursor)| cursor.last_read)
-                .map_or(0, |(at, _)| at);
-            reader.cursors.remove(stalest);
-        }
+        reader.make_room();
         let rate = reader
             .cursors
             .iter()
@@ -303,10 +306,10 @@ impl Demand {
         self.debts = debts;
     }
 
-    /// From now on the reads that wait are served when their pieces are verified, and not before.
+    /// From now on the reads that wait are served when what they read is verified, and not before.
     pub(crate) fn wait_for_pieces(&mut self) {
         for waiting in &mut self.waiting {
-            waiting.blockwise = false;
+            waiting.blockwise = self.by_blocks;
         }
     }
 

@@ -3,7 +3,8 @@
 //! The rate is measured between arrivals only while requests are outstanding, so that a pipeline
 //! that we left empty says nothing about the peer. The round trip is the smallest seen between a
 //! request into an empty pipeline and its block: later ones include the peer's queue. While our own limit
-//! holds a peer back, a sample can only show that it is faster than was believed.
+//! holds a peer back, a sample can only show that it is faster than was believed; and so it is with a pipeline that was
+//! too short: from the first request into it to its last block the peer was at least as fast as that.
 
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub(crate) struct Estimate {
     held_back: bool,
     /// It was held back for a part of the span.
     tainted: bool,
+    /// When the first request went into the empty pipeline, and the bytes that came since.
+    filled_at: Time,
+    filled_bytes: u64,
 }
 
 impl Estimate {
@@ -51,7 +55,15 @@ impl Estimate {
             span_bytes: 0,
             held_back: false,
             tainted: false,
+            filled_at: Time::ZERO,
+            filled_bytes: 0,
         }
+    }
+
+    /// A block is asked for, and nothing else is outstanding.
+    pub(crate) const fn on_first_request(&mut self, now: Time) {
+        self.filled_at = now;
+        self.filled_bytes = 0;
     }
 
     /// Our own limit keeps blocks back from the peer, or does no longer.
@@ -101,10 +113,24 @@ impl Estimate {
                 now - start >= SAMPLE_SPAN && self.take_sample(now, start)
             }
         };
+        self.filled_bytes += u64::from(len);
         if !still_busy {
             self.span_start = None;
         }
         updated
+    }
+
+    /// The last block came, and the peer could have sent more than it was asked for.
+    pub(crate) fn was_too_short(&mut self, now: Time) {
+        let seconds = now.seconds_since(self.filled_at);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a pipeline's bytes are far below 2^52"
+        )]
+        let least = self.filled_bytes as f64 / seconds.max(SAMPLE_SPAN.as_secs_f64());
+        if least > self.rate {
+            self.rate += SAMPLE_WEIGHT * (least - self.rate);
+        }
     }
 
     fn take_sample(&mut self, now: Time, start: Time) -> bool {

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use gostorm_wire::{BlockSpan, Message, PieceIndex};
+use gostorm_wire::{BlockSpan, Message, Node, Pex, PieceIndex};
 
 use crate::announce::{AnnounceOutcome, AnnouncePlan};
 use crate::budget::Want;
@@ -15,8 +15,20 @@ use crate::config::Policy;
 use crate::connect::{KnownPeer, Source};
 pub(crate) use crate::key::{PeerKey, ReadKey, ReaderKey};
 use crate::layout::BlockRef;
+use crate::patience::Rest;
 use crate::stall::Stall;
 use crate::time::Time;
+
+/// A reader that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Who reads.
+    pub reader: ReaderKey,
+    /// The byte of the torrent that it will come to.
+    pub position: u64,
+    /// Bytes before that which it had in sequence from elsewhere.
+    pub read: u64,
+}
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -53,7 +65,9 @@ pub enum Input {
         /// Bytes of the torrent.
         range: Range<u64>,
     },
-    /// Addresses from a tracker, a magnet, the user.
+    /// The reader will come to a place: it reads what is before it elsewhere, and says so again while it does.
+    Expect(Expected),
+    /// Addresses from anywhere but a connected peer.
     Candidates {
         /// Where they come from.
         source: Source,
@@ -78,8 +92,30 @@ pub enum Input {
         incoming: bool,
         /// True when both sides speak the fast extension (BEP 6).
         fast: bool,
+        /// True when it speaks of v2: it may be asked for hashes (BEP 52).
+        v2: bool,
         /// Time from the dial to the handshake, microseconds; `None` when it was not measured.
         rtt_us: Option<u64>,
+    },
+    /// A web seed answers (BEP 19): a peer from now on that has all pieces and does not choke. It is told nothing but
+    /// `request` and `cancel`.
+    WebSeed {
+        /// The new peer.
+        peer: PeerKey,
+        /// Which of all web seeds; see [`web_seed_addr`](crate::web_seed_addr).
+        number: u64,
+        /// From a request to its answer, microseconds.
+        rtt_us: u64,
+    },
+    /// A connection was ended because the peer broke the protocol: it is not dialled again soon.
+    Offended {
+        /// The peer.
+        peer: PeerKey,
+    },
+    /// How many connections may be dialled from now on; those beyond the limit go at once.
+    Places {
+        /// The limit.
+        connections_max: usize,
     },
     /// A connection ended.
     Closed {
@@ -107,12 +143,48 @@ pub enum Input {
         /// The piece.
         piece: PieceIndex,
     },
+    /// Pieces that a peer of the fast extension may have although it is choked, those of them that are here
+    /// ([`allowed_fast`](gostorm_wire::fast::allowed_fast)).
+    AllowedFast {
+        /// The peer.
+        peer: PeerKey,
+        /// The pieces.
+        pieces: Vec<PieceIndex>,
+    },
+    /// A peer wants nothing more, or wants something again (BEP 21).
+    UploadOnly {
+        /// The peer.
+        peer: PeerKey,
+        /// True when it wants nothing.
+        upload_only: bool,
+    },
     /// A peer takes `lt_donthave` messages.
     TakesDontHave {
         /// The peer.
         peer: PeerKey,
         /// Under this id of its extension messages.
         id: u8,
+    },
+    /// A peer takes `ut_pex` messages.
+    TakesPex {
+        /// The peer.
+        peer: PeerKey,
+        /// Under this id of its extension messages.
+        id: u8,
+    },
+    /// The port at which a peer says that it listens (`p`, BEP 10).
+    ListensAt {
+        /// The peer.
+        peer: PeerKey,
+        /// The port.
+        port: u16,
+    },
+    /// A peer names others (`ut_pex`, BEP 11).
+    Pex {
+        /// The peer.
+        peer: PeerKey,
+        /// Its message.
+        message: Pex,
     },
     /// Blocks of [`Output::Upload`] were written to a peer's socket, in the order in which they were given out.
     Uploaded {
@@ -145,6 +217,14 @@ pub enum Input {
         /// A digest of each block, when the piece failed or [`Output::Reserve`] asked for them.
         digests: Vec<u64>,
     },
+    /// Blocks of a piece that is hashed by its blocks were hashed ([`Output::Reserve`]), each once for each time
+    /// that it was stored. The driver drops what concerns a piece that was evicted meanwhile.
+    Leaves {
+        /// The piece.
+        piece: PieceIndex,
+        /// The number of each block, and its SHA-256.
+        leaves: Vec<(u32, Node)>,
+    },
     /// The arbiter's word on how many bytes this torrent may hold.
     Lease {
         /// Bytes.
@@ -152,10 +232,19 @@ pub enum Input {
     },
     /// A tracker answered, or did not.
     Announced {
-        /// Index into the tracker list.
+        /// Index into the trackers, tier after tier.
         tracker: usize,
         /// What came of it.
         outcome: AnnounceOutcome,
+    },
+    /// What the trackers were told of us is no longer true: our port changed.
+    AnnounceNow,
+    /// The network went, and with it every connection, or there is one again. Nobody is to blame: addresses and
+    /// trackers keep their places, and are dialled and told at once when it is back. In between nothing is dialled
+    /// or announced, and reads wait for their deadlines.
+    Network {
+        /// Whether there is one from now on. Until the first of these there is.
+        up: bool,
     },
     /// The torrent goes to sleep or the process ends: fail the reads, tell the trackers, let go.
     Shutdown,
@@ -185,7 +274,7 @@ pub enum Output {
         /// What.
         message: Message,
     },
-    /// Send a part of a block of a verified piece; answer with [`Input::Uploaded`] when it was written.
+    /// Send a part of a block of a verified piece, zeros where it reaches beyond the bytes of the piece; answer with [`Input::Uploaded`] when it was written.
     Upload {
         /// To whom.
         peer: PeerKey,
@@ -198,6 +287,22 @@ pub enum Output {
         piece: PieceIndex,
         /// True when the hash result must bring the digests of its blocks.
         want_digests: bool,
+        /// True when each of its blocks is hashed by itself, and comes as [`Input::Leaves`]; else the piece is
+        /// hashed as a whole and comes as [`Input::Hashed`].
+        by_blocks: bool,
+    },
+    /// Blocks of a piece that is hashed by its blocks are right: they may be served from now on. When all of them are,
+    /// so is the piece.
+    Verified {
+        /// The piece.
+        piece: PieceIndex,
+        /// Which blocks.
+        blocks: Range<u32>,
+    },
+    /// A block is wrong: forget its bytes; it is stored again.
+    Spoilt {
+        /// Which.
+        block: BlockRef,
     },
     /// The block just handed in is wanted: move its payload to its slot.
     Store {
@@ -209,7 +314,7 @@ pub enum Output {
         /// The piece.
         piece: PieceIndex,
     },
-    /// Every byte of the read is in verified pieces: answer it now.
+    /// Every byte of the read is verified: answer it now.
     Serve {
         /// The read.
         read: ReadKey,
@@ -235,6 +340,8 @@ pub enum Output {
         /// Why.
         reason: FailReason,
     },
+    /// A read waited in vain, and reads fail at once for a while.
+    Rests(Rest),
     /// A read waited for long: why, for a log and for whoever asks.
     Stalled(Box<Stall>),
     /// Tell the arbiter.
@@ -246,6 +353,11 @@ pub enum Output {
     },
     /// Announce to a tracker; answer with [`Input::Announced`].
     Announce(AnnouncePlan),
+    /// Ask the DHT and the local network for peers; they come as candidates. Tell them of us as well if `announce`.
+    LookUp {
+        /// Not while it is unknown whether the torrent is private.
+        announce: bool,
+    },
     /// Refuse this address from now on, and remember it.
     Ban {
         /// The address.
@@ -272,6 +384,8 @@ pub enum DisconnectReason {
     Duplicate,
     /// The address is banned.
     Banned,
+    /// The torrent is private, and no tracker of it named the peer (BEP 27).
+    Private,
     /// The torrent goes to sleep.
     Sleep,
 }

@@ -1,8 +1,8 @@
 //! What the fuzz target of the state machine does, here so that a test can do it too.
 //!
 //! Bytes become inputs in any order, hostile ones among them: blocks nobody asked for, messages
-//! beyond the last piece, rejects, chokes, closed readers, hashes of nothing. The driver's own part of
-//! the contract is kept (keys are new, one input at a time), and what the swarm says is checked
+//! beyond the last piece, rejects, chokes, closed readers, hashes of nothing. Half of the torrents are of
+//! v2, with hashes of blocks and of parts of trees, right and wrong. The driver's own part of the contract is kept (keys are new, one input at a time), and what the swarm says is checked
 //! against a small model: what is reserved, who is connected, which reads wait.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -10,11 +10,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gostorm_wire::{BLOCK_LEN, BlockSpan, Message, PieceIndex};
+use gostorm_wire::{BLOCK_LEN, BlockSpan, HashRequest, Message, Pex, PexFlags, PieceIndex};
 
+pub(crate) mod film;
+mod hashes;
+
+use self::film::Film;
 use crate::{
-    AnnounceOutcome, Config, FileSpan, Input, Layout, Output, PeerKey, Policy, ReadKey, ReaderKey,
-    Source, Swarm, Time,
+    AnnounceOutcome, BlockRef, Config, Expected, FileSpan, Input, Layout, Output, PeerKey, Policy,
+    ReadKey, ReaderKey, Source, Swarm, Time,
 };
 
 /// Inputs of one run at most.
@@ -46,6 +50,12 @@ struct Model {
     readers: Vec<ReaderKey>,
     waiting: BTreeSet<u64>,
     reserved: BTreeMap<PieceIndex, u64>,
+    /// All that there is to know of a torrent of v2.
+    film: Option<Film>,
+    /// The pieces that are hashed by their blocks, and the blocks that were stored and not hashed yet.
+    by_blocks: BTreeSet<PieceIndex>,
+    stored: VecDeque<BlockRef>,
+    hash_requests: VecDeque<(PeerKey, HashRequest)>,
     requests: VecDeque<(PeerKey, BlockSpan)>,
     /// Blocks on their way to a socket.
     uploads: VecDeque<(PeerKey, u64)>,
@@ -89,12 +99,27 @@ impl Model {
         ];
         let config = Config {
             connections_max: 8,
-            trackers: 2,
+            tiers: vec![2, 1],
+            own_trackers: 2,
+            private: numbers.byte() == 255,
             banned: Vec::new(),
         };
         let layout = Layout::new(piece_len, total, files).ok()?;
+        let film = numbers
+            .byte()
+            .is_multiple_of(2)
+            .then(|| Film::new(total, piece_len))
+            .flatten();
+        let swarm = Swarm::new(config, layout, u64::from(numbers.byte()));
+        let known = film
+            .as_ref()
+            .map(|film| film.trees(numbers.byte().is_multiple_of(2)));
         Some(Self {
-            swarm: Swarm::new(config, layout, u64::from(numbers.byte())),
+            swarm: swarm.with_trees(known, numbers.byte().is_multiple_of(2)),
+            film,
+            by_blocks: BTreeSet::new(),
+            stored: VecDeque::new(),
+            hash_requests: VecDeque::new(),
             now: Time::ZERO,
             next_key: 0,
             peers: Vec::new(),
@@ -134,10 +159,16 @@ impl Model {
 
     fn draw(&mut self, numbers: &mut Numbers<'_>) -> Input {
         self.now += Duration::from_micros(u64::from(numbers.byte()).pow(3));
-        match numbers.byte() % 24 {
+        match numbers.byte() % 30 {
             0 => self.connect(numbers),
             1 => Input::Closed {
                 peer: self.leave(numbers),
+            },
+            22 => Input::Offended {
+                peer: self.leave(numbers),
+            },
+            23 => Input::Places {
+                connections_max: usize::from(numbers.byte() % 10),
             },
             2 => self.open(numbers),
             3 => self.close(numbers),
@@ -146,6 +177,11 @@ impl Model {
                 reader: Self::pick(&self.readers, numbers, ReaderKey(0)),
                 range: self.range(numbers),
             },
+            27 => Input::Expect(Expected {
+                reader: Self::pick(&self.readers, numbers, ReaderKey(0)),
+                position: self.range(numbers).end,
+                read: u64::from(numbers.byte()).pow(3),
+            }),
             8 | 9 => {
                 self.lease = u64::from(numbers.below(80)) * u64::from(BLOCK_LEN);
                 Input::Lease { bytes: self.lease }
@@ -164,8 +200,10 @@ impl Model {
                 ok: !numbers.byte().is_multiple_of(4),
                 digests: vec![u64::from(numbers.byte()); usize::from(numbers.byte() % 9)],
             },
-            20 => Self::outside(numbers),
+            20 => self.outside(numbers),
             21 => self.upload(numbers),
+            24..=26 => self.hashed_blocks(numbers),
+            28 => self.hashes(numbers),
             _turn => Input::Turn,
         }
     }
@@ -193,6 +231,14 @@ impl Model {
                 .uploads
                 .pop_front()
                 .map_or(Input::Turn, |(peer, bytes)| Input::Uploaded { peer, bytes }),
+            6 if numbers.byte().is_multiple_of(2) => Input::AllowedFast {
+                peer: self.peer(numbers),
+                pieces: (0..12).map(|_| self.span(numbers).piece).collect(),
+            },
+            6 => Input::UploadOnly {
+                peer: self.peer(numbers),
+                upload_only: numbers.byte().is_multiple_of(4),
+            },
             _some => Input::Message {
                 peer: self.peer(numbers),
                 message: match numbers.byte() % 8 {
@@ -204,17 +250,54 @@ impl Model {
         }
     }
 
-    fn outside(numbers: &mut Numbers<'_>) -> Input {
-        match numbers.byte() % 4 {
+    fn outside(&mut self, numbers: &mut Numbers<'_>) -> Input {
+        match numbers.byte() % 8 {
             0 => Input::DialFailed {
                 addr: Self::addr(numbers),
             },
             1 => Input::Announced {
                 tracker: usize::from(numbers.byte() % 3),
-                outcome: AnnounceOutcome::Failed,
+                outcome: AnnounceOutcome::Failed { retry_in: None },
             },
-            _some => Input::Candidates {
-                source: Source::Tracker,
+            6 => {
+                let up = !numbers.byte().is_multiple_of(4);
+                if !up {
+                    self.peers.clear();
+                }
+                Input::Network { up }
+            }
+            2 => Input::TakesPex {
+                peer: self.peer(numbers),
+                id: numbers.byte(),
+            },
+            3 => Input::ListensAt {
+                peer: self.peer(numbers),
+                port: 6881,
+            },
+            4 => Input::Pex {
+                peer: self.peer(numbers),
+                message: Pex {
+                    added: (0..numbers.byte() % 4)
+                        .map(|_| (Self::addr(numbers), PexFlags::default()))
+                        .collect(),
+                    dropped: vec![Self::addr(numbers)],
+                },
+            },
+            7 => {
+                let peer = PeerKey(self.key());
+                self.peers.push(peer);
+                Input::WebSeed {
+                    peer,
+                    number: u64::from(numbers.byte() % 4),
+                    rtt_us: u64::from(numbers.below(60_000)),
+                }
+            }
+            some => Input::Candidates {
+                source: if some == 5 {
+                    Source::Dht
+                } else {
+                    Source::Tracker
+                },
                 addrs: (0..numbers.byte() % 4)
                     .map(|_| Self::addr(numbers))
                     .collect(),
@@ -230,6 +313,7 @@ impl Model {
             addr: Self::addr(numbers),
             incoming: !numbers.byte().is_multiple_of(2),
             fast: !numbers.byte().is_multiple_of(2),
+            v2: self.film.is_some(),
             rtt_us: Some(u64::from(numbers.byte()) * 1_000).filter(|rtt| *rtt > 0),
         }
     }
@@ -335,13 +419,21 @@ impl Model {
                 if let Message::Request(span) = message {
                     self.requests.push_back((peer, span));
                     self.requests.truncate(2_000);
+                } else if let Message::HashRequest(request) = message {
+                    self.hash_requests.push_back((peer, request));
+                    self.hash_requests.truncate(2_000);
                 }
             }
             Output::Disconnect { peer, .. } => {
                 assert!(self.peers.contains(&peer), "{peer:?} is not connected");
                 self.peers.retain(|other| *other != peer);
             }
-            Output::Reserve { piece, .. } => {
+            Output::Reserve {
+                piece, by_blocks, ..
+            } => {
+                if by_blocks {
+                    self.by_blocks.insert(piece);
+                }
                 let len = u64::from(self.swarm.layout().piece_size(piece));
                 assert!(self.reserved.insert(piece, len).is_none(), "reserved twice");
                 let held: u64 = self.reserved.values().sum();
@@ -349,13 +441,18 @@ impl Model {
             }
             Output::Evict { piece } => {
                 assert!(self.reserved.remove(&piece).is_some(), "evicted unreserved");
+                self.by_blocks.remove(&piece);
+                self.stored.retain(|block| block.piece != piece);
             }
             Output::Store { block } => {
                 assert!(
                     self.reserved.contains_key(&block.piece),
                     "stored unreserved"
                 );
+                self.note_stored(block);
             }
+            Output::Spoilt { block } => self.check_spoilt(block),
+            Output::Verified { piece, blocks } => self.check_verified(piece, &blocks),
             Output::Serve { read }
             | Output::ServeUnverified { read }
             | Output::Fail { read, .. } => {
@@ -378,7 +475,9 @@ impl Model {
             Output::Dial { .. }
             | Output::Lease { .. }
             | Output::Announce(_)
+            | Output::Rests(_)
             | Output::Stalled(_)
+            | Output::LookUp { .. }
             | Output::Ban { .. } => {}
         }
     }

@@ -2,14 +2,16 @@
 //!
 //! Built once from a validated info dict; after that every [`BlockRef`] it hands out is in range,
 //! and every [`BlockSpan`] from a peer is checked here before it becomes one. Offsets are bytes from
-//! the start of the torrent, as the v1 piece hashes see them (BEP 3).
+//! the start of the torrent, as the v1 piece hashes see them (BEP 3). In a v2 torrent or a hybrid each
+//! file begins at a piece (BEP 52): the last piece of a file is as long as the file has bytes for it,
+//! and what fills it up is in no block.
 
 use std::ops::Range;
 
 use gostorm_wire::{BLOCK_LEN, BlockSpan, Info, PieceIndex};
 use thiserror::Error;
 
-/// One block of one piece: 16 KiB, or the shorter last one of the torrent.
+/// One block of one piece: 16 KiB, or the shorter last one of the torrent or of a file of v2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockRef {
     /// The piece.
@@ -53,6 +55,8 @@ pub struct Layout {
     piece_count: u32,
     total_len: u64,
     files: Box<[FileSpan]>,
+    /// The pieces that end a file before they are full, and their bytes, in order.
+    tails: Box<[(PieceIndex, u32)]>,
 }
 
 impl Layout {
@@ -85,7 +89,19 @@ impl Layout {
             piece_count,
             total_len,
             files: files.into(),
+            tails: Box::default(),
         })
+    }
+
+    /// With these pieces shorter than the others, in order: each is in range and has 1 byte at least.
+    #[must_use]
+    pub fn with_tails(mut self, tails: &[(PieceIndex, u32)]) -> Self {
+        let fits = |(piece, len): &&(PieceIndex, u32)| {
+            piece.0 < self.piece_count && (1..self.piece_size(*piece)).contains(len)
+        };
+        self.tails = tails.iter().filter(fits).copied().collect();
+        debug_assert!(self.tails.is_sorted(), "the tails are in order");
+        self
     }
 
     /// The cut of a validated info dict, its files in the dict's order.
@@ -97,7 +113,8 @@ impl Layout {
             offset: file.offset,
             len: file.length,
         });
-        Self::new(info.piece_length(), info.total_length(), files.collect())
+        let layout = Self::new(info.piece_length(), info.total_length(), files.collect())?;
+        Ok(layout.with_tails(info.tails()))
     }
 
     /// Bytes in a piece, but for the last.
@@ -130,9 +147,28 @@ impl Layout {
         u64::from(piece.0) * u64::from(self.piece_len)
     }
 
-    /// Bytes in `piece`: the last may be short.
+    /// Bytes in `piece`: the last of the torrent or of a file may be short.
     #[must_use]
     pub fn piece_size(&self, piece: PieceIndex) -> u32 {
+        match self.tails.binary_search_by_key(&piece, |(tail, _)| *tail) {
+            Ok(at) => self.tails[at].1,
+            Err(_) => self.full_size(piece),
+        }
+    }
+
+    /// Bytes that a peer may ask for of `piece`: those in it and, where a file ends, the zeros that fill
+    /// it up. To clients that know v1 they are a part of it, and others ask for whole blocks as well.
+    #[must_use]
+    pub fn padded_size(&self, piece: PieceIndex) -> u32 {
+        let ends_file = self.tails.binary_search_by_key(&piece, |(tail, _)| *tail);
+        if ends_file.is_ok() {
+            self.piece_len
+        } else {
+            self.full_size(piece)
+        }
+    }
+
+    fn full_size(&self, piece: PieceIndex) -> u32 {
         let rest = self.total_len.saturating_sub(self.piece_offset(piece));
         u32::try_from(rest).map_or(self.piece_len, |rest| rest.min(self.piece_len))
     }
@@ -235,6 +271,28 @@ mod tests {
             Layout::new(1 << 14, 9, vec![file]).unwrap_err(),
             LayoutError::File(0)
         );
+    }
+
+    #[test]
+    fn a_file_of_v2_ends_its_last_piece_and_what_fills_it_up_is_no_block() {
+        let tail = (PieceIndex(1), 20_000);
+        let layout = Layout::new(1 << 16, 3 << 16, vec![]).unwrap();
+        let layout = layout.with_tails(&[tail]);
+        assert_eq!(layout.piece_size(PieceIndex(1)), 20_000);
+        assert_eq!(layout.padded_size(PieceIndex(1)), 1 << 16);
+        assert_eq!(layout.blocks_in(PieceIndex(1)), 2);
+        assert_eq!(layout.piece_size(PieceIndex(2)), 1 << 16);
+        let last = BlockRef {
+            piece: PieceIndex(1),
+            block: 1,
+        };
+        assert_eq!(layout.block_len(last), 20_000 - BLOCK_LEN);
+        let whole = BlockSpan {
+            len: BLOCK_LEN,
+            ..layout.span(last)
+        };
+        assert_eq!(layout.block_of(whole), None);
+        assert_eq!(layout.block_of(layout.span(last)), Some(last));
     }
 
     proptest! {

@@ -1,9 +1,10 @@
 //! One remote: who chokes whom, what it has, what it owes us, how far it is trusted.
 //!
 //! A peer's pipeline is the list of blocks asked of it, oldest first. Its depth follows bandwidth ×
-//! delay: it doubles each round trip while the rate still grows, and then holds what the measured
-//! rate needs. A peer that owes blocks and sends nothing for max(1 s, 3 × expected) is snubbed: it
+//! delay (`pipeline`). A peer that owes blocks and sends nothing for max(1 s, 3 × expected) is snubbed: it
 //! gets one probe block at a time until it delivers again.
+
+mod pipeline;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,26 +12,26 @@ use std::time::Duration;
 
 use gostorm_wire::{BLOCK_LEN, PieceIndex};
 
+use self::pipeline::Pipeline;
 use crate::bits::Bits;
 use crate::connect::KnownPeer;
 use crate::estimate::Estimate;
 use crate::event::PeerKey;
 use crate::layout::BlockRef;
+use crate::pex::{Ear, Mouth};
 use crate::time::Time;
 use crate::upload::Upload;
 
-/// Depth of a new peer's pipeline, in blocks.
-const PIPELINE_START: u32 = 8;
-/// Smallest depth of a healthy peer's pipeline.
-const PIPELINE_MIN: u32 = 3;
-/// Largest depth: 256 blocks (4 MiB) keep a LAN busy; more only costs time to the first byte.
-const PIPELINE_MAX: u32 = 256;
 /// What a peer keeps queued when it does not say (`reqq`): the usual default of real clients.
 const REQUEST_QUEUE_DEFAULT: u32 = 250;
+/// Depth of a new web seed's pipeline: a request costs it a round trip, and a blank line of headers for each.
+const PIPELINE_START_WEB: u32 = 32;
 /// Time beyond the round trip that the pipeline covers, so that a late driver does not idle a peer.
 const PIPELINE_SLACK: Duration = Duration::from_millis(100);
 /// Silence after which a peer that owes blocks is snubbed, at least.
 const SNUB_MIN: Duration = Duration::from_secs(1);
+/// The same of a web seed: a connection that its server has closed meanwhile is made anew before anything comes.
+const SNUB_MIN_WEB: Duration = Duration::from_secs(3);
 /// Weight of a new distance in the mean (RFC 6298 uses 1/4 for the same purpose).
 const DEVIATION_WEIGHT: f64 = 0.25;
 /// Blocks that we took back lately and would still accept: some pipelines' worth, for seeks in a row.
@@ -66,6 +67,14 @@ pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
     /// It dialled us: its port is not one that can be dialled.
     pub(crate) incoming: bool,
+    /// Where it can be dialled, if that is known.
+    pub(crate) listens: Option<SocketAddr>,
+    /// How often it is heard when it names others.
+    pub(crate) ear: Ear,
+    /// What it is told of others, if it takes that.
+    pub(crate) mouth: Option<Mouth>,
+    /// It is a web seed: it has no port of its own, takes nothing and is no connection of ours.
+    pub(crate) web: bool,
     pub(crate) fast: bool,
     pub(crate) have: Bits,
     pub(crate) peer_chokes: bool,
@@ -97,9 +106,7 @@ pub(crate) struct Peer {
     unasked: u32,
     /// Welcome blocks since the last unasked one was forgiven.
     welcome: u32,
-    depth: u32,
-    ramping: bool,
-    ramp_rate: f64,
+    pipeline: Pipeline,
     request_queue: u32,
     last_heard: Time,
     /// When it connected.
@@ -120,6 +127,10 @@ impl Peer {
             key,
             addr,
             incoming: false,
+            listens: Some(addr),
+            ear: Ear::new(),
+            mouth: None,
+            web: false,
             fast,
             have: Bits::none(pieces),
             peer_chokes: true,
@@ -141,13 +152,23 @@ impl Peer {
             withdrawn: VecDeque::new(),
             unasked: 0,
             welcome: 0,
-            depth: PIPELINE_START,
-            ramping: true,
-            ramp_rate: 0.0,
+            pipeline: Pipeline::new(pipeline::START),
             request_queue: REQUEST_QUEUE_DEFAULT,
             last_heard: now,
             since: now,
         }
+    }
+
+    /// Makes it a web seed: it has everything, and serves at once.
+    pub(crate) fn become_web_seed(&mut self, pieces: u32) {
+        self.web = true;
+        self.listens = None;
+        self.have = Bits::all(pieces);
+        self.peer_chokes = false;
+        // It is not told so.
+        self.we_interested = true;
+        self.pipeline = Pipeline::new(PIPELINE_START_WEB);
+        self.request_queue = pipeline::MAX;
     }
 
     /// True when it would answer a request for `piece` now.
@@ -168,7 +189,7 @@ impl Peer {
         let limit = if self.snubbed {
             1
         } else {
-            self.depth.min(self.request_queue)
+            self.depth().min(self.request_queue)
         };
         limit.saturating_sub(self.outstanding())
     }
@@ -188,15 +209,15 @@ impl Peer {
             return 0;
         }
         let limit = self
-            .depth
+            .depth()
             .saturating_add(HEDGE_EXTRA)
             .min(self.request_queue);
         limit.saturating_sub(self.outstanding())
     }
 
-    /// Depth of the pipeline, for statistics.
+    /// Depth of the pipeline, in blocks.
     pub(crate) const fn depth(&self) -> u32 {
-        self.depth
+        self.pipeline.depth()
     }
 
     /// Blocks asked of it and not yet here.
@@ -211,7 +232,7 @@ impl Peer {
 
     /// How many requests it keeps queued (BEP 10 `reqq`).
     pub(crate) fn set_request_queue(&mut self, depth: u32) {
-        self.request_queue = depth.clamp(1, PIPELINE_MAX);
+        self.request_queue = depth.clamp(1, pipeline::MAX);
     }
 
     /// Notes a request.
@@ -222,6 +243,7 @@ impl Peer {
         if lone {
             // The clock of its silence starts when it owes something.
             self.last_heard = self.last_heard.max(now);
+            self.estimate.on_first_request(now);
         }
         self.asked.push_back(Asked {
             block,
@@ -270,7 +292,12 @@ impl Peer {
         let sampled = self
             .estimate
             .on_block(now, len, !self.asked.is_empty(), lone_since);
-        self.adapt_depth(sampled);
+        let measured = sampled.then(|| self.estimate.rate());
+        let needs = self.blocks_in_flight();
+        self.pipeline.on_block(measured, needs, self.held_back);
+        if self.asked.is_empty() && self.pipeline.ran_dry() {
+            self.estimate.was_too_short(now);
+        }
         true
     }
 
@@ -283,25 +310,12 @@ impl Peer {
         }
     }
 
-    fn adapt_depth(&mut self, sampled: bool) {
-        if self.ramping && !self.held_back {
-            self.depth = (self.depth + 1).min(PIPELINE_MAX);
-            if sampled {
-                let rate = self.estimate.rate();
-                self.ramping = rate > self.ramp_rate * 1.1;
-                self.ramp_rate = self.ramp_rate.max(rate);
-            }
-        }
-        if !self.ramping && sampled {
-            self.depth = self.blocks_in_flight();
-        }
-    }
-
-    /// Says whether our own limit kept blocks back from the peers. It says nothing of one whose pipeline is
-    /// as full as its rate needs.
-    pub(crate) fn hold_back(&mut self, limited: bool) {
+    /// The scheduler has had its turn. `limited`: our own limit kept blocks back from the peers, which says nothing of
+    /// one whose pipeline is as full as its rate needs.
+    pub(crate) fn end_turn(&mut self, limited: bool) {
         self.held_back = limited && self.outstanding() < self.blocks_in_flight();
         self.estimate.hold_back(self.held_back);
+        self.pipeline.turned(!self.snubbed && self.room() == 0);
     }
 
     /// Blocks that bandwidth × delay holds.
@@ -313,7 +327,7 @@ impl Peer {
             clippy::cast_sign_loss,
             reason = "clamped to a small range first"
         )]
-        let blocks = blocks.clamp(f64::from(PIPELINE_MIN), f64::from(PIPELINE_MAX)) as u32;
+        let blocks = blocks.clamp(f64::from(pipeline::MIN), f64::from(pipeline::MAX)) as u32;
         blocks
     }
 
@@ -385,7 +399,7 @@ impl Peer {
 
     /// True when it is worth remembering: it sent verified data, and can be dialled.
     pub(crate) const fn is_good(&self) -> bool {
-        self.good_bytes > 0 && !self.snubbed && !self.incoming
+        self.good_bytes > 0 && !self.snubbed && !self.incoming && !self.web
     }
 
     /// What it is like now, for the next session.
@@ -441,16 +455,15 @@ impl Peer {
         }
         let expected = self.estimate.rtt()
             + Duration::from_secs_f64(f64::from(BLOCK_LEN) / self.estimate.rate().max(1_000.0));
-        self.last_heard + SNUB_MIN.max(expected * 3)
+        let least = if self.web { SNUB_MIN_WEB } else { SNUB_MIN };
+        self.last_heard + least.max(expected * 3)
     }
 
     /// It was silent for too long: its requests are taken back.
     pub(crate) fn snub(&mut self, now: Time) -> Vec<BlockRef> {
         self.snubbed = true;
         self.last_heard = now;
-        self.depth = PIPELINE_START;
-        self.ramping = true;
-        self.ramp_rate = 0.0;
+        self.pipeline = Pipeline::new(pipeline::START);
         self.estimate.on_silence();
         self.withdraw_all()
     }

@@ -1,143 +1,21 @@
 //! What is missing: the verified pieces, and the pieces being filled with the state of each block.
 //!
-//! A block is missing, asked of one peer, or received from one peer. A piece becomes active when it
-//! is reserved, and leaves by being verified, or by being dropped. After a hash failure the piece
+//! A block is missing, asked of one peer, received from one peer, or verified: in a v2 torrent each block
+//! may be verified by itself. A piece becomes active when it is reserved, and leaves by being verified, or
+//! by being dropped. After a hash failure the piece
 //! comes again with its blocks `apart`: each from another sender than before; after some failures with
 //! an `only` peer, so that a further one names the liar (see `verify`).
 
-use gostorm_wire::PieceIndex;
+mod active;
+
+use gostorm_wire::{Node, PieceIndex};
 use rustc_hash::FxHashMap;
+
+pub(crate) use self::active::{Active, BlockState, Leaves};
 
 use crate::bits::Bits;
 use crate::event::PeerKey;
 use crate::layout::{BlockRef, Layout};
-
-/// The state of one block of an active piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BlockState {
-    Missing,
-    Asked(PeerKey),
-    /// Asked of a first peer, and of a second because it is late.
-    Hedged(PeerKey, PeerKey),
-    Received(PeerKey),
-}
-
-/// A piece that is being filled or hashed.
-#[derive(Clone, Debug)]
-pub(crate) struct Active {
-    blocks: Box<[BlockState]>,
-    missing: u32,
-    received: u32,
-    /// The first block that may be missing: all before it are asked or received.
-    first_missing: u32,
-    /// The one peer that may fill it, after some hash failures.
-    pub(crate) only: Option<PeerKey>,
-    /// For each block the peers that sent it in earlier tries: it is asked of others if it can be.
-    /// Empty when no try has failed.
-    pub(crate) apart: Vec<[Option<PeerKey>; 2]>,
-}
-
-impl Active {
-    fn new(blocks: u32) -> Self {
-        Self {
-            blocks: vec![BlockState::Missing; blocks as usize].into_boxed_slice(),
-            missing: blocks,
-            received: 0,
-            first_missing: 0,
-            only: None,
-            apart: Vec::new(),
-        }
-    }
-
-    /// True when all blocks are here and the hash is awaited.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.received as usize == self.blocks.len()
-    }
-
-    /// True when no block is here or asked for: nothing is lost by dropping it.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.missing as usize == self.blocks.len()
-    }
-
-    /// The state of each block, in order.
-    pub(crate) const fn blocks(&self) -> &[BlockState] {
-        &self.blocks
-    }
-
-    /// True when all these blocks are here.
-    pub(crate) fn has_received(&self, blocks: &std::ops::Range<u32>) -> bool {
-        self.blocks
-            .get(blocks.start as usize..blocks.end as usize)
-            .is_some_and(|blocks| {
-                let here = |state: &BlockState| matches!(state, BlockState::Received(_));
-                blocks.iter().all(here)
-            })
-    }
-
-    /// True when `peer` sent the block in an earlier try that failed.
-    pub(crate) fn was_sent_by(&self, block: u32, peer: PeerKey) -> bool {
-        let earlier = self.apart.get(block as usize);
-        earlier.is_some_and(|senders| senders.contains(&Some(peer)))
-    }
-
-    /// Bytes received and wasted if the piece is dropped, in blocks, when `peers` sent a part of it
-    /// and more than half is still to come.
-    pub(crate) fn tainted_by(&self, peers: &[PeerKey]) -> Option<u32> {
-        let tainted = self
-            .blocks
-            .iter()
-            .any(|state| matches!(state, BlockState::Received(peer) if peers.contains(peer)));
-        let early = (self.received as usize) * 2 < self.blocks.len();
-        (tainted && early).then_some(self.received)
-    }
-
-    /// Who sent the blocks that are here, in order.
-    pub(crate) fn senders(&self) -> Vec<PeerKey> {
-        let sender = |state: &BlockState| match state {
-            BlockState::Received(peer) => Some(*peer),
-            BlockState::Missing | BlockState::Asked(_) | BlockState::Hedged(..) => None,
-        };
-        self.blocks.iter().filter_map(sender).collect()
-    }
-
-    /// The first missing block at or after `from`.
-    pub(crate) fn next_missing(&self, from: u32) -> Option<u32> {
-        if self.missing == 0 {
-            return None;
-        }
-        let from = from.max(self.first_missing);
-        let rest = self.blocks.get(from as usize..)?;
-        (from..)
-            .zip(rest)
-            .find(|(_, state)| **state == BlockState::Missing)
-            .map(|(block, _)| block)
-    }
-
-    fn set(&mut self, block: u32, state: BlockState) {
-        let slot = &mut self.blocks[block as usize];
-        match *slot {
-            BlockState::Missing => self.missing -= 1,
-            BlockState::Received(_) => self.received -= 1,
-            BlockState::Asked(_) | BlockState::Hedged(..) => {}
-        }
-        *slot = state;
-        match state {
-            BlockState::Missing => {
-                self.missing += 1;
-                self.first_missing = self.first_missing.min(block);
-            }
-            BlockState::Received(_) => self.received += 1,
-            BlockState::Asked(_) | BlockState::Hedged(..) => {}
-        }
-        while self
-            .blocks
-            .get(self.first_missing as usize)
-            .is_some_and(|state| *state != BlockState::Missing)
-        {
-            self.first_missing += 1;
-        }
-    }
-}
 
 /// What came of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +100,8 @@ impl Picker {
             BlockState::Missing
             | BlockState::Asked(_)
             | BlockState::Hedged(..)
-            | BlockState::Received(_) => false,
+            | BlockState::Received(_)
+            | BlockState::Verified(_) => false,
         }
     }
 
@@ -245,7 +124,8 @@ impl Picker {
             BlockState::Missing
             | BlockState::Asked(_)
             | BlockState::Hedged(..)
-            | BlockState::Received(_) => {}
+            | BlockState::Received(_)
+            | BlockState::Verified(_) => {}
         }
     }
 
@@ -255,7 +135,7 @@ impl Picker {
             return Arrival::Unneeded;
         };
         let asked_of = match active.blocks[block.block as usize] {
-            BlockState::Received(_) => return Arrival::Unneeded,
+            BlockState::Received(_) | BlockState::Verified(_) => return Arrival::Unneeded,
             BlockState::Hedged(first, second) => [Some(first), Some(second)],
             BlockState::Asked(other) => [Some(other), None],
             BlockState::Missing => [None, None],
@@ -264,6 +144,63 @@ impl Picker {
         Arrival::Filled {
             asked_of: asked_of.map(|asked| asked.filter(|asked| *asked != peer)),
         }
+    }
+
+    /// The blocks of an active piece are hashed one by one.
+    pub(crate) fn hash_by_blocks(&mut self, piece: PieceIndex) {
+        if let Some(active) = self.active.get_mut(&piece) {
+            active.leaves = Some(Leaves {
+                hashed: vec![None; active.blocks.len()].into_boxed_slice(),
+                spoilt: Vec::new(),
+            });
+        }
+    }
+
+    /// A block that is here was hashed.
+    pub(crate) fn hashed(&mut self, block: BlockRef, node: Node) {
+        if let Some(active) = self.active.get_mut(&block.piece)
+            && let Some(BlockState::Received(_)) = active.blocks.get(block.block as usize)
+            && let Some(leaves) = &mut active.leaves
+        {
+            leaves.hashed[block.block as usize] = Some(node);
+        }
+    }
+
+    /// A block that is here is right; returns who sent it.
+    pub(crate) fn verify_block(&mut self, block: BlockRef) -> Option<PeerKey> {
+        let active = self.active.get_mut(&block.piece)?;
+        let BlockState::Received(sender) = *active.blocks.get(block.block as usize)? else {
+            return None;
+        };
+        active.set(block.block, BlockState::Verified(sender));
+        Some(sender)
+    }
+
+    /// A block that is here is wrong: it is missing again. False when it was once before, so that
+    /// its piece has no place for a third copy.
+    pub(crate) fn spoil(&mut self, block: BlockRef) -> bool {
+        let Some(active) = self.active.get_mut(&block.piece) else {
+            return false;
+        };
+        let Some(leaves) = &mut active.leaves else {
+            return false;
+        };
+        if leaves.spoilt.contains(&block.block) {
+            return false;
+        }
+        leaves.spoilt.push(block.block);
+        leaves.hashed[block.block as usize] = None;
+        active.set(block.block, BlockState::Missing);
+        true
+    }
+
+    /// Wrong blocks that still take memory.
+    pub(crate) fn spoilt_count(&self) -> usize {
+        let leaves = self
+            .active
+            .values()
+            .filter_map(|active| active.leaves.as_ref());
+        leaves.map(|leaves| leaves.spoilt.len()).sum()
     }
 
     /// The hash of a complete piece was right.
@@ -281,6 +218,7 @@ impl Picker {
             BlockState::Asked(peer) => peer.0.to_string(),
             BlockState::Hedged(..) => '&'.to_string(),
             BlockState::Received(_) => '#'.to_string(),
+            BlockState::Verified(_) => '*'.to_string(),
         };
         match self.active.get(&piece) {
             Some(active) => active.blocks.iter().map(letter).collect(),
@@ -306,8 +244,18 @@ impl Picker {
             );
             assert_eq!(
                 active.received as usize,
-                count(|state| matches!(state, BlockState::Received(_))),
+                count(|state| state.sender().is_some()),
                 "received blocks of piece {piece}"
+            );
+            assert_eq!(
+                active.verified as usize,
+                count(|state| matches!(state, BlockState::Verified(_))),
+                "verified blocks of piece {piece}"
+            );
+            let hashed = |leaves: &Leaves| leaves.hashed.iter().flatten().count();
+            assert!(
+                active.leaves.as_ref().map_or(0, hashed) <= active.received as usize,
+                "hashed blocks of piece {piece}"
             );
             let first = active
                 .blocks
@@ -328,7 +276,7 @@ impl Picker {
             .map(|state| match state {
                 BlockState::Hedged(..) => 2,
                 BlockState::Asked(_) => 1,
-                BlockState::Missing | BlockState::Received(_) => 0,
+                BlockState::Missing | BlockState::Received(_) | BlockState::Verified(_) => 0,
             })
             .sum()
     }
@@ -339,7 +287,8 @@ impl Picker {
         match active.and_then(|active| active.blocks.get(block.block as usize)) {
             Some(BlockState::Asked(peer)) => [Some(*peer), None],
             Some(BlockState::Hedged(first, second)) => [Some(*first), Some(*second)],
-            Some(BlockState::Missing | BlockState::Received(_)) | None => [None, None],
+            Some(BlockState::Missing | BlockState::Received(_) | BlockState::Verified(_))
+            | None => [None, None],
         }
     }
 }

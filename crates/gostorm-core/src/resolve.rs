@@ -1,30 +1,32 @@
 //! From a magnet link to an info dict: the small machine before the [`Swarm`](crate::Swarm).
 //!
 //! Driven like a swarm: one input, drain, next input. It dials the candidates and asks every peer that
-//! offers metadata (BEP 9) for parts of it, several peers at once; the assembled dict must hash to the
-//! info hash. A part that spoils it is found by asking one peer alone. Then [`Resolve::take_info`]
-//! gives the dict, and [`Resolve::into_parts`] what a swarm can go on with: the address book, the
+//! offers metadata (BEP 9) for it, several peers at once (`parts` says who is asked for what); what they
+//! bring must hash to the info hash, or who brought it is banned. Then [`Resolve::take_info`] gives the dict, and [`Resolve::into_parts`] what a swarm can go on with: the address book, the
 //! tracker clocks and what each connected peer has said so far.
 
 mod assembly;
 mod event;
+mod parts;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use gostorm_wire::{AnnounceEvent, ExtendedHandshake, Info, InfoHash, Message, UtMetadata};
+use gostorm_wire::{
+    AnnounceEvent, ExtendedHandshake, Info, InfoHash, InfoHashV2, Message, Pex, UtMetadata,
+};
 
-use self::assembly::Assembly;
 pub use self::event::{Inherited, Prelude, Progress, ResolveInput};
-use crate::announce::{Announce, AnnouncePlan};
+use self::parts::{Complete, Parts};
+use crate::announce::{Announce, AnnouncePlan, TrackerClock};
 use crate::config::Config;
 use crate::connect::Connect;
 use crate::event::{DisconnectReason, Output, PeerKey};
+use crate::inquiry::Inquiry;
+use crate::pex::{Ear, Hearing};
+use crate::scope::may_name;
 use crate::time::Time;
 
-/// A part that was asked for and did not come is asked of another peer after this.
-const PART_TIMEOUT: Duration = Duration::from_secs(3);
 /// `have` messages kept for the swarm; a peer that sends more has only cost itself.
 const HAVES_MAX: usize = 4_096;
 
@@ -33,44 +35,47 @@ struct Remote {
     addr: SocketAddr,
     incoming: bool,
     messages: Vec<Message>,
-    /// The id under which it takes `ut_metadata`, and the size it claims.
-    offers: Option<(u8, u32)>,
-    /// The part asked of it, and when.
-    asked: Option<(u32, Time)>,
-    /// It refused, or sent what was wrong.
-    useless: bool,
+    /// The id under which it takes `ut_metadata`.
+    takes: Option<u8>,
+    /// How often it is heard when it names others.
+    ear: Ear,
 }
 
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Resolve {
     info_hash: InfoHash,
+    info_hash_v2: Option<InfoHashV2>,
     config: Config,
     connect: Connect,
     announce: Announce,
+    inquiry: Inquiry,
     remotes: BTreeMap<PeerKey, Remote>,
-    assembly: Option<Assembly>,
-    /// After a failed hash one peer alone is asked.
-    alone: Option<PeerKey>,
-    failed_once: bool,
+    parts: Parts,
     info: Option<Vec<u8>>,
     outputs: VecDeque<Output>,
     now: Time,
 }
 
 impl Resolve {
-    /// A machine that looks for the dict of `info_hash`; `seed` only changes the order of equals.
+    /// A machine that looks for the dict of `info_hash`, and of the whole v2 hash when that is known; `seed` only changes
+    /// the order of equals.
     #[must_use]
-    pub fn new(info_hash: InfoHash, config: Config, seed: u64) -> Self {
+    pub fn new(
+        info_hash: InfoHash,
+        info_hash_v2: Option<InfoHashV2>,
+        config: Config,
+        seed: u64,
+    ) -> Self {
         Self {
             info_hash,
+            info_hash_v2,
             connect: Connect::new(seed, config.banned.iter().copied()),
-            announce: Announce::new(config.trackers),
+            announce: Announce::new(&config.tiers, seed),
+            inquiry: Inquiry::new(),
             config,
             remotes: BTreeMap::new(),
-            assembly: None,
-            alone: None,
-            failed_once: false,
+            parts: Parts::default(),
             info: None,
             outputs: VecDeque::new(),
             now: Time::ZERO,
@@ -89,12 +94,17 @@ impl Resolve {
                 incoming,
             } => self.connected(peer, addr, incoming),
             ResolveInput::Closed { peer } => self.closed(peer),
+            ResolveInput::Offended { peer } => self.offended(peer),
+            ResolveInput::Places { connections_max } => self.resize(connections_max),
             ResolveInput::Extended { peer, handshake } => self.extended(peer, &handshake),
             ResolveInput::Metadata { peer, message } => self.metadata(peer, message),
+            ResolveInput::Pex { peer, message } => self.named(peer, &message),
             ResolveInput::Message { peer, message } => self.keep(peer, message),
             ResolveInput::Announced { tracker, outcome } => {
                 self.announce.done(self.now, tracker, outcome)
             }
+            ResolveInput::AnnounceNow => self.announce.tell_at_once(self.now),
+            ResolveInput::Network { up } => self.network(up),
             ResolveInput::Turn => self.turn(),
         }
     }
@@ -104,7 +114,7 @@ impl Resolve {
         self.outputs.pop_front()
     }
 
-    /// The dict, once: its SHA-1 is the info hash.
+    /// The dict, once: it is that of the info hash.
     pub const fn take_info(&mut self) -> Option<Vec<u8>> {
         self.info.take()
     }
@@ -130,7 +140,7 @@ impl Resolve {
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let (done_bytes, total_bytes) = self.assembly.as_ref().map_or((0, 0), Assembly::progress);
+        let (done_bytes, total_bytes) = self.parts.progress();
         Progress {
             peers: self.remotes.len(),
             done_bytes,
@@ -141,20 +151,16 @@ impl Resolve {
     /// When [`ResolveInput::Turn`] is due if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Time {
-        let part = self
-            .remotes
-            .values()
-            .filter_map(|remote| remote.asked)
-            .map(|(_, at)| at + PART_TIMEOUT)
-            .min();
         let dial = if self.places() > 0 {
             self.connect.next_dial()
         } else {
             Time::NEVER
         };
-        part.unwrap_or(Time::NEVER)
+        self.parts
+            .next_expiry()
             .min(dial)
             .min(self.announce.next(true))
+            .min(self.inquiry.next(true))
     }
 
     /// The announces that tell the trackers we stop, when the search is given up.
@@ -165,6 +171,11 @@ impl Resolve {
             .into_iter()
             .map(|tracker| self.plan(tracker, AnnounceEvent::Stopped))
             .collect()
+    }
+
+    /// How the machine stands with each tracker.
+    pub fn tracker_clocks(&self) -> impl Iterator<Item = TrackerClock> {
+        self.announce.clocks()
     }
 
     fn places(&self) -> usize {
@@ -198,26 +209,82 @@ impl Resolve {
                 addr,
                 incoming,
                 messages: Vec::new(),
-                offers: None,
-                asked: None,
-                useless: false,
+                takes: None,
+                ear: Ear::new(),
             },
         );
+    }
+
+    fn offended(&mut self, peer: PeerKey) {
+        let addr = self.remotes.get(&peer).map(|remote| remote.addr);
+        self.closed(peer);
+        if let Some(addr) = addr {
+            self.connect.offended(self.now, addr);
+        }
+    }
+
+    fn resize(&mut self, connections_max: usize) {
+        self.config.connections_max = connections_max;
+        while self.remotes.len() > connections_max {
+            let Some(peer) = self.remotes.keys().next_back().copied() else {
+                return;
+            };
+            self.closed(peer);
+            let reason = DisconnectReason::Full;
+            self.outputs.push_back(Output::Disconnect { peer, reason });
+        }
     }
 
     fn closed(&mut self, peer: PeerKey) {
         if let Some(remote) = self.remotes.remove(&peer) {
             self.connect
-                .closed(self.now, remote.addr, remote.offers.is_some());
+                .closed(self.now, remote.addr, remote.takes.is_some());
         }
-        if self.alone == Some(peer) {
-            self.alone = None;
+        self.parts.forget(peer);
+    }
+
+    fn network(&mut self, up: bool) {
+        if up {
+            self.connect.go_online(self.now);
+            self.announce.resume(self.now);
+            self.inquiry.resume();
+        } else {
+            self.remotes.clear();
+            self.parts.forget_all();
+            self.connect.go_offline();
+            self.announce.pause();
+            self.inquiry.pause();
         }
     }
 
     fn extended(&mut self, peer: PeerKey, handshake: &ExtendedHandshake) {
         if let Some(remote) = self.remotes.get_mut(&peer) {
-            remote.offers = handshake.ut_metadata.zip(handshake.metadata_size);
+            remote.takes = handshake.ut_metadata;
+            let offers = handshake.metadata_size.filter(|_| remote.takes.is_some());
+            self.parts.offer(peer, offers);
+        }
+    }
+
+    /// A peer names others. One that does so again and again is not worth its place.
+    fn named(&mut self, peer: PeerKey, message: &Pex) {
+        let Some(remote) = self.remotes.get_mut(&peer) else {
+            return;
+        };
+        let from = remote.addr.ip();
+        match remote.ear.hear(self.now) {
+            Hearing::Heard => {
+                let added = message.added.iter().map(|(addr, _)| *addr);
+                let believed = added.filter(|addr| may_name(from, addr.ip()));
+                self.connect.add_named(peer, believed);
+            }
+            Hearing::TooSoon => {}
+            Hearing::Flood => {
+                let addr = remote.addr;
+                self.closed(peer);
+                self.connect.offended(self.now, addr);
+                let reason = DisconnectReason::Protocol("floods us with peer exchanges");
+                self.outputs.push_back(Output::Disconnect { peer, reason });
+            }
         }
     }
 
@@ -246,175 +313,73 @@ impl Resolve {
     }
 
     fn metadata(&mut self, peer: PeerKey, message: UtMetadata) {
-        let Some(remote) = self.remotes.get_mut(&peer) else {
-            return;
-        };
         match message {
             UtMetadata::Data {
                 piece,
                 total_size,
                 payload,
             } => {
-                let expected = remote.asked.take_if(|(asked, _)| *asked == piece).is_some();
-                let Some(assembly) = self.assembly.as_mut().filter(|_| expected) else {
-                    return;
-                };
-                if assembly.size() != total_size || !assembly.fill(piece, &payload, peer) {
-                    // It would send the same again.
-                    remote.useless = true;
-                } else if assembly.is_complete() {
-                    self.check();
+                if let Some(complete) = self.parts.came(self.now, peer, piece, total_size, &payload)
+                {
+                    self.check(complete);
                 }
             }
-            UtMetadata::Reject { .. } => {
-                remote.asked = None;
-                remote.useless = true;
-            }
-            UtMetadata::Request { piece } => {
-                // We look for it ourselves.
-                if let Some((id, _)) = remote.offers {
-                    let payload = UtMetadata::Reject { piece }.encode();
-                    self.outputs.push_back(Output::Send {
-                        peer,
-                        message: Message::Extended { id, payload },
-                    });
-                }
-            }
+            UtMetadata::Reject { .. } => self.parts.refused(peer),
+            // We look for it ourselves.
+            UtMetadata::Request { piece } => self.say(peer, &UtMetadata::Reject { piece }),
             UtMetadata::Unknown { .. } => {}
         }
     }
 
-    fn check(&mut self) {
-        let Some(assembly) = self.assembly.take() else {
-            return;
-        };
-        let (bytes, senders) = assembly.finish();
-        if Info::info_hash_of(&bytes) == self.info_hash {
-            self.info = Some(bytes);
+    fn say(&mut self, peer: PeerKey, message: &UtMetadata) {
+        if let Some(id) = self.remotes.get(&peer).and_then(|remote| remote.takes) {
+            let payload = message.encode();
+            let message = Message::Extended { id, payload };
+            self.outputs.push_back(Output::Send { peer, message });
+        }
+    }
+
+    fn check(&mut self, complete: Complete) {
+        let Complete { bytes, senders } = complete;
+        if Info::is_named(&bytes, self.info_hash, self.info_hash_v2) {
+            self.info.get_or_insert(bytes);
             return;
         }
-        self.failed_once = true;
-        self.alone = None;
-        if let [liar] = senders.as_slice() {
-            let liar = *liar;
-            if let Some(remote) = self.remotes.remove(&liar) {
-                self.connect.ban(remote.addr.ip());
-                self.outputs.push_back(Output::Ban {
-                    ip: remote.addr.ip(),
-                    reason: "sent metadata that does not match the info hash",
-                });
-                self.outputs.push_back(Output::Disconnect {
-                    peer: liar,
-                    reason: DisconnectReason::Corrupt,
-                });
-            }
+        let [liar] = senders[..] else {
+            return self.parts.distrust();
+        };
+        self.parts.forget(liar);
+        if let Some(remote) = self.remotes.remove(&liar) {
+            self.connect.ban(remote.addr.ip());
+            self.outputs.push_back(Output::Ban {
+                ip: remote.addr.ip(),
+                reason: "sent metadata that does not match the info hash",
+            });
+            self.outputs.push_back(Output::Disconnect {
+                peer: liar,
+                reason: DisconnectReason::Corrupt,
+            });
         }
     }
 
     fn turn(&mut self) {
-        for remote in self.remotes.values_mut() {
-            // A silent peer may be asked again later, after all others.
-            if remote
-                .asked
-                .take_if(|(_, at)| *at + PART_TIMEOUT <= self.now)
-                .is_some()
-            {
-                remote.useless = true;
-            }
-        }
+        self.parts.expire(self.now);
         if self.info.is_none() {
-            self.ask();
+            for (peer, piece) in self.parts.ask(self.now) {
+                self.say(peer, &UtMetadata::Request { piece });
+            }
         }
         let places = self.places();
         for addr in self.connect.dial(self.now, places) {
             self.outputs.push_back(Output::Dial { addr });
         }
+        if self.inquiry.ask(self.now, true) {
+            self.outputs.push_back(Output::LookUp { announce: false });
+        }
         for (tracker, event) in self.announce.due(self.now, true) {
             let plan = self.plan(tracker, event);
             self.outputs.push_back(Output::Announce(plan));
         }
-    }
-
-    fn ask(&mut self) {
-        if !self
-            .remotes
-            .values()
-            .any(|remote| remote.offers.is_some() && !remote.useless)
-        {
-            self.remotes
-                .values_mut()
-                .for_each(|remote| remote.useless = false);
-            self.alone = None;
-        }
-        let usable = |remote: &Remote| remote.offers.filter(|_| !remote.useless);
-        // One that was to bring it alone and fell silent makes way for the next.
-        self.alone = self.alone.filter(|alone| {
-            let remote = self.remotes.get(alone);
-            remote.is_some_and(|remote| usable(remote).is_some())
-        });
-        if self.failed_once && self.alone.is_none() {
-            self.alone = self
-                .remotes
-                .iter()
-                .find(|(_, remote)| usable(remote).is_some())
-                .map(|(key, _)| *key);
-            // What the others still send for the spoilt try must not get into this one.
-            self.assembly = None;
-        }
-        let alone = self.alone;
-        let may = |key: PeerKey| alone.is_none_or(|alone| alone == key);
-        let size = self.likely_size();
-        if self.assembly.as_ref().map(Assembly::size) != size {
-            // Nobody is waited for who was asked for a part of another size.
-            self.remotes
-                .values_mut()
-                .for_each(|remote| remote.asked = None);
-            self.assembly = size.map(Assembly::new);
-        }
-        let Some(assembly) = self.assembly.as_ref() else {
-            return;
-        };
-        let mut asked: Vec<u32> = self
-            .remotes
-            .values()
-            .filter_map(|remote| remote.asked)
-            .map(|(part, _)| part)
-            .collect();
-        for (key, remote) in self.remotes.iter_mut().filter(|(key, _)| may(**key)) {
-            let Some((id, _)) = usable(remote)
-                .filter(|(_, size)| *size == assembly.size() && remote.asked.is_none())
-            else {
-                continue;
-            };
-            let Some(part) = assembly.missing().find(|part| !asked.contains(part)) else {
-                break;
-            };
-            asked.push(part);
-            remote.asked = Some((part, self.now));
-            let payload = UtMetadata::Request { piece: part }.encode();
-            self.outputs.push_back(Output::Send {
-                peer: *key,
-                message: Message::Extended { id, payload },
-            });
-        }
-    }
-
-    /// The size that most of those who may be asked claim, so that one liar does not hold up the
-    /// others; the one under way among equals.
-    fn likely_size(&self) -> Option<u32> {
-        let may = |key: &PeerKey| self.alone.is_none_or(|alone| alone == *key);
-        let claims = self
-            .remotes
-            .iter()
-            .filter(|(key, remote)| may(key) && !remote.useless)
-            .filter_map(|(_, remote)| remote.offers.map(|(_, size)| size));
-        let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
-        claims.for_each(|size| *votes.entry(size).or_default() += 1);
-        let current = self.assembly.as_ref().map(Assembly::size);
-        votes
-            .into_iter()
-            .max_by_key(|(size, votes)| (*votes, Some(*size) == current))
-            .map(|(size, _)| size)
     }
 
     fn plan(&self, tracker: usize, event: AnnounceEvent) -> AnnouncePlan {

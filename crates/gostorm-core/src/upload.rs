@@ -5,7 +5,7 @@
 //! [`IN_FLIGHT_MAX`], so that a peer that does not read costs nothing but its own queue. Beside it what
 //! belongs to no single peer: [`Uploads`].
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gostorm_wire::{BlockSpan, PieceIndex};
@@ -58,6 +58,50 @@ impl Uploads {
     }
 }
 
+/// The pieces that a peer may have although we choke it (BEP 6), so that one that has nothing yet gets something to
+/// offer. Each is granted when it is here and will stay for a while, is given once, and is refused when it is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FastSet {
+    may_have: Vec<PieceIndex>,
+    /// The pieces that it was granted, and the bytes of each that it may still have.
+    granted: BTreeMap<PieceIndex, u32>,
+}
+
+impl FastSet {
+    pub(crate) fn new(may_have: Vec<PieceIndex>) -> Self {
+        Self {
+            may_have,
+            granted: BTreeMap::new(),
+        }
+    }
+
+    /// Grants a piece of `len` bytes; false when it is not of the set, or was granted before.
+    pub(crate) fn grant(&mut self, piece: PieceIndex, len: u32) -> bool {
+        let at = self.may_have.iter().position(|other| *other == piece);
+        if let Some(at) = at {
+            self.may_have.swap_remove(at);
+            self.granted.insert(piece, len);
+        }
+        at.is_some()
+    }
+
+    pub(crate) fn grants(&self, piece: PieceIndex) -> bool {
+        self.granted.contains_key(&piece)
+    }
+
+    /// Takes `len` bytes of what was granted; false when they are not there.
+    pub(crate) fn take(&mut self, piece: PieceIndex, len: u32) -> bool {
+        let left = self.granted.get_mut(&piece);
+        let rest = left.and_then(|left| Some((left.checked_sub(len)?, left)));
+        rest.map(|(rest, left)| *left = rest).is_some()
+    }
+
+    /// The piece is gone.
+    fn revoke(&mut self, piece: PieceIndex) {
+        self.granted.remove(&piece);
+    }
+}
+
 /// The peer's side of our upload.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
@@ -72,6 +116,10 @@ pub(crate) struct Upload {
     told: BTreeSet<PieceIndex>,
     /// The id under which it takes `lt_donthave` (BEP 54).
     pub(crate) dont_have: Option<u8>,
+    /// It wants nothing (BEP 21).
+    pub(crate) upload_only: bool,
+    /// What it may have while we choke it.
+    pub(crate) fast: FastSet,
     /// Requests refused as they came, in this round.
     refused: u32,
     /// It is not unchoked before.
@@ -107,6 +155,8 @@ impl Upload {
             in_flight: VecDeque::new(),
             told: BTreeSet::new(),
             dont_have: None,
+            upload_only: false,
+            fast: FastSet::default(),
             refused: 0,
             held_off_until: Time::ZERO,
             gives: Lately::default(),
@@ -157,9 +207,13 @@ impl Upload {
         self.held_off_until <= now
     }
 
-    /// Takes every request back.
-    pub(crate) fn clear(&mut self) -> impl Iterator<Item = BlockSpan> {
-        std::mem::take(&mut self.queue).into_iter()
+    /// It is choked: takes every request back but those that are granted nevertheless.
+    pub(crate) fn clear(&mut self) -> Vec<BlockSpan> {
+        let (kept, gone) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition(|span| self.fast.grants(span.piece));
+        self.queue = kept;
+        Vec::from(gone)
     }
 
     /// Takes back the requests for a piece that is gone.
@@ -228,6 +282,7 @@ impl Upload {
 
     /// Forgets a piece that is gone; true when it was told of it.
     pub(crate) fn untell(&mut self, piece: PieceIndex) -> bool {
+        self.fast.revoke(piece);
         self.told.remove(&piece)
     }
 
@@ -244,9 +299,10 @@ impl Upload {
             "blocks on their way are bounded"
         );
         assert!(self.told.len() <= TOLD_MAX, "told pieces are bounded");
+        let granted = |span: &BlockSpan| self.fast.grants(span.piece);
         assert!(
-            !self.choked || self.queue.is_empty(),
-            "who is choked waits for nothing"
+            !self.choked || self.queue.iter().all(granted),
+            "who is choked waits for nothing but what it was granted"
         );
     }
 }

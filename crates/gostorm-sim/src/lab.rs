@@ -3,7 +3,7 @@
 //!
 //! A [`Content`] is a film that is computed, not stored. A [`LabPeer`] serves it as its [`Script`] says:
 //! answers come one round trip late through a token bucket, and it chokes, stalls, lies or leaves when
-//! told. A [`LabTracker`] names addresses and counts who reported. [`Named`] are the swarms of the
+//! told. A [`LabTracker`] names addresses and counts who reported. A [`LabWebServer`] serves the film over HTTP. [`Named`] are the swarms of the
 //! benchmarks; a [`Ledger`] tells what they sent twice. What always holds: one task for each connection, with one timer; each peer has an
 //! address of its own, so that a ban hits one; dropping a part closes its sockets; everything that a
 //! test may wait for is counted and can be awaited.
@@ -20,6 +20,7 @@ mod script;
 mod session;
 mod swarms;
 mod tracker;
+mod web_server;
 
 pub use content::Content;
 pub use counters::{Counters, TooLate};
@@ -28,6 +29,7 @@ pub use peer::LabPeer;
 pub use script::{Chokes, Have, Metadata, Script};
 pub use swarms::{Member, Named, home};
 pub use tracker::{Heard, LabTracker, TrackerMode};
+pub use web_server::{Conduct, LabWebServer, Served};
 
 #[cfg(test)]
 mod tests;

@@ -141,6 +141,9 @@ impl Leech {
             | Message::HaveNone
             | Message::AllowedFast(_)
             | Message::Extended { .. }
+            | Message::HashRequest(_)
+            | Message::Hashes { .. }
+            | Message::HashReject(_)
             | Message::Unknown { .. } => return Vec::new(),
         }
         self.asks(layout, rng)

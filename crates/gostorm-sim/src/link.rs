@@ -27,6 +27,9 @@ pub struct LinkSpec {
     pub burst: u64,
     /// Packets lost of a million.
     pub loss_per_million: u64,
+    /// What is under way arrives together, once in this time; zero: as it comes. So it is with a limit that is
+    /// handed out by a clock, and with small segments that wait for a delayed acknowledgement.
+    pub beat: Duration,
 }
 
 impl LinkSpec {
@@ -39,6 +42,7 @@ impl LinkSpec {
             rate,
             burst: 2 * 16_384,
             loss_per_million: 0,
+            beat: Duration::ZERO,
         }
     }
 
@@ -106,6 +110,10 @@ impl Link {
         if lost > 0 && rng.per_million(lost) {
             arrives += RETRANSMIT_MIN.max(self.spec.rtt());
         }
+        let beat = u64::try_from(self.spec.beat.as_micros())
+            .unwrap_or(0)
+            .max(1);
+        let arrives = Time(arrives.0.div_ceil(beat).saturating_mul(beat));
         self.last_arrival = self.last_arrival.max(arrives);
         Sent {
             free,

@@ -357,6 +357,9 @@ impl Remote {
             | Message::Reject(_)
             | Message::AllowedFast(_)
             | Message::Extended { .. }
+            | Message::HashRequest(_)
+            | Message::Hashes { .. }
+            | Message::HashReject(_)
             | Message::Unknown { .. } => {}
         }
     }

@@ -75,7 +75,7 @@ impl Search {
     pub fn new(dict: Vec<u8>, peers: Vec<SearchPeer>) -> Self {
         let hash = Info::info_hash_of(&dict);
         let mut search = Self {
-            resolve: Resolve::new(hash, Config::default(), 1),
+            resolve: Resolve::new(hash, None, Config::default(), 1),
             dict,
             answered: vec![0; peers.len()],
             peers,
@@ -148,12 +148,16 @@ impl Search {
                 | Output::Reserve { .. }
                 | Output::Store { .. }
                 | Output::Evict { .. }
+                | Output::Verified { .. }
+                | Output::Spoilt { .. }
                 | Output::Serve { .. }
                 | Output::ServeUnverified { .. }
                 | Output::Invalidate { .. }
                 | Output::Fail { .. }
+                | Output::Rests(_)
                 | Output::Stalled(_)
                 | Output::Lease { .. }
+                | Output::LookUp { .. }
                 | Output::Announce(_) => {}
             }
         }

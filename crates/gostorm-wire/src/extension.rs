@@ -4,8 +4,8 @@
 //! driver sends one after the handshake when both sides have the `extended`
 //! bit, and again when something changed. Everything in it is optional and
 //! advisory; a value that makes no sense counts as absent, save a metadata
-//! size that no torrent can have. A further extension (`ut_pex`) is a further
-//! field here and a further id in `m`.
+//! size that no torrent can have. A further extension is a further field here
+//! and a further id in `m`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -29,9 +29,14 @@ pub struct ExtendedHandshake {
     /// The id under which the sender takes `lt_donthave` messages (BEP 54);
     /// 1 to 255.
     pub lt_donthave: Option<u8>,
+    /// The id under which the sender takes `upload_only` messages (BEP 21);
+    /// 1 to 255.
+    pub upload_only_id: Option<u8>,
     /// The id under which the sender takes `ut_metadata` messages (BEP 9);
     /// 1 to 255.
     pub ut_metadata: Option<u8>,
+    /// The id under which the sender takes `ut_pex` messages (BEP 11); 1 to 255.
+    pub ut_pex: Option<u8>,
     /// The size of the info dictionary in bytes (BEP 9);
     /// 1 to [`METADATA_LEN_MAX`].
     pub metadata_size: Option<u32>,
@@ -55,7 +60,9 @@ impl ExtendedHandshake {
         // Keys in the order that bencode demands: sorted as bytes.
         let mut out = b"d1:md".to_vec();
         put_some(&mut out, "lt_donthave", self.lt_donthave.map(u32::from));
+        put_some(&mut out, "upload_only", self.upload_only_id.map(u32::from));
         put_some(&mut out, "ut_metadata", self.ut_metadata.map(u32::from));
+        put_some(&mut out, "ut_pex", self.ut_pex.map(u32::from));
         out.push(b'e');
         put_some(&mut out, "metadata_size", self.metadata_size);
         put_some(&mut out, "p", self.port.map(u32::from));
@@ -91,7 +98,9 @@ impl ExtendedHandshake {
         let extensions = dict.get(b"m").and_then(Value::as_dict);
         Ok(Self {
             lt_donthave: extensions.and_then(|m| positive(m, b"lt_donthave")),
+            upload_only_id: extensions.and_then(|m| positive(m, b"upload_only")),
             ut_metadata: extensions.and_then(|m| positive(m, b"ut_metadata")),
+            ut_pex: extensions.and_then(|m| positive(m, b"ut_pex")),
             metadata_size: metadata_size(dict)?,
             reqq: positive(dict, b"reqq"),
             port: positive(dict, b"p"),

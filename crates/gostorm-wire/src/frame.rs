@@ -1,4 +1,4 @@
-//! Cuts a peer's byte stream into messages (BEP 3, 5, 6, 10).
+//! Cuts a peer's byte stream into messages (BEP 3, 5, 6, 10, 52).
 //!
 //! The reading half of a peer connection keeps a small buffer and calls
 //! [`next_frame`] on it until it says [`Step::Incomplete`]. A block's payload
@@ -11,6 +11,7 @@
 use bytes::Bytes;
 
 use crate::block::{BLOCK_LEN, BlockSpan, PieceIndex};
+use crate::hash_request::{BODY_LEN, HashRequest};
 use crate::message::{Message, PIECE_HEADER_LEN, ids};
 use crate::violation::Violation;
 
@@ -18,6 +19,10 @@ use crate::violation::Violation;
 /// says 16 KiB is what all use and that implementations close connections which
 /// ask for more; libtorrent's tolerance is this larger one.
 pub const REQUEST_LEN_MAX: u32 = 128 * 1024;
+
+/// The length prefix of a hash request or its reject (BEP 52).
+#[expect(clippy::cast_possible_truncation, reason = "a body is 48 bytes")]
+const HASH_REQUEST_LEN: u32 = 1 + BODY_LEN as u32;
 
 /// What is accepted from a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +174,9 @@ fn check_len(id: u8, len: u32) -> Result<&'static str, Violation> {
         ids::ALLOWED_FAST => ("allowed fast", 5),
         // Two bytes at least: its own id, and that of the extension.
         ids::EXTENDED => ("extended", len.max(2)),
+        ids::HASH_REQUEST => ("hash request", HASH_REQUEST_LEN),
+        ids::HASHES => ("hashes", len.max(HASH_REQUEST_LEN)),
+        ids::HASH_REJECT => ("hash reject", HASH_REQUEST_LEN),
         _ => ("unknown", len),
     };
     if len == expected {
@@ -209,6 +217,19 @@ fn message(name: &'static str, id: u8, payload: &[u8]) -> Result<Message, Violat
                 payload: Bytes::copy_from_slice(payload),
             }
         }
+        ids::HASH_REQUEST => Message::HashRequest(HashRequest::read(name, payload)?.0),
+        ids::HASHES => {
+            let (request, hashes) = HashRequest::read(name, payload)?;
+            if hashes.len() != request.answer_len() {
+                let body = BODY_LEN + request.answer_len();
+                return Err(wrong_length(name, payload, body + 1));
+            }
+            Message::Hashes {
+                request,
+                hashes: Bytes::copy_from_slice(hashes),
+            }
+        }
+        ids::HASH_REJECT => Message::HashReject(HashRequest::read(name, payload)?.0),
         id => Message::Unknown { id },
     })
 }

@@ -12,6 +12,12 @@ pub const HANDSHAKE_LEN: usize = 68;
 
 const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";
 
+/// Whether a connection begins as BEP 3 says. If not, it may be encrypted ([`mse`](crate::mse)).
+#[must_use]
+pub fn is_plain(first: &[u8; 20]) -> bool {
+    first == PROTOCOL
+}
+
 /// The feature bits of a handshake that we know; others are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reserved {
@@ -22,6 +28,9 @@ pub struct Reserved {
     pub extended: bool,
     /// DHT: the peer has a node and takes `port` messages (BEP 5; byte 7, 0x01).
     pub dht: bool,
+    /// The sender knows v2 torrents: a peer of a hybrid may answer with the
+    /// truncated v2 hash instead of the v1 hash (BEP 52; byte 7, 0x10).
+    pub v2: bool,
 }
 
 /// A handshake.
@@ -42,8 +51,9 @@ impl Handshake {
         let mut out = [0; HANDSHAKE_LEN];
         out[..20].copy_from_slice(PROTOCOL);
         out[25] = if self.reserved.extended { 0x10 } else { 0 };
-        out[27] =
-            if self.reserved.fast { 0x04 } else { 0 } | if self.reserved.dht { 0x01 } else { 0 };
+        out[27] = if self.reserved.fast { 0x04 } else { 0 }
+            | if self.reserved.dht { 0x01 } else { 0 }
+            | if self.reserved.v2 { 0x10 } else { 0 };
         out[28..48].copy_from_slice(&self.info_hash.0);
         out[48..].copy_from_slice(&self.peer_id.0);
         out
@@ -67,6 +77,7 @@ impl Handshake {
                 extended: bytes[25] & 0x10 != 0,
                 fast: bytes[27] & 0x04 != 0,
                 dht: bytes[27] & 0x01 != 0,
+                v2: bytes[27] & 0x10 != 0,
             },
             info_hash: InfoHash(info_hash),
             peer_id: PeerId(peer_id),
@@ -88,11 +99,12 @@ mod tests {
                 fast: true,
                 extended: true,
                 dht: true,
+                v2: true,
             },
             info_hash: InfoHash([7; 20]),
             peer_id: PeerId([9; 20]),
         };
-        let mut expected = b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\x05".to_vec();
+        let mut expected = b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\x15".to_vec();
         expected.extend([7; 20]);
         expected.extend([9; 20]);
         assert_eq!(handshake.encode().to_vec(), expected);
@@ -111,10 +123,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_handshake_survives_the_wire(
-            fast: bool, extended: bool, dht: bool, hash: [u8; 20], id: [u8; 20],
+            fast: bool, extended: bool, dht: bool, v2: bool, hash: [u8; 20], id: [u8; 20],
         ) {
             let handshake = Handshake {
-                reserved: Reserved { fast, extended, dht },
+                reserved: Reserved { fast, extended, dht, v2 },
                 info_hash: InfoHash(hash),
                 peer_id: PeerId(id),
             };

@@ -1,9 +1,10 @@
-//! The two 20-byte names of BitTorrent: a torrent's and a peer's.
+//! The names of BitTorrent: a torrent's and a peer's.
 //!
-//! [`InfoHash`] is the SHA-1 of the info dictionary (BEP 3) and names a torrent
-//! everywhere: store, stubs, wire. [`PeerId`] is what a client calls itself in
-//! handshakes and announces (BEP 20). Both are plain values without rules of
-//! their own; only the text forms of an info-hash can be wrong.
+//! [`InfoHash`] names a torrent everywhere: store, stubs, wire. It is the SHA-1
+//! of the info dictionary (BEP 3), or for a torrent of v2 alone the first 20
+//! bytes of [`InfoHashV2`], its SHA-256 (BEP 52). [`PeerId`] is what a client
+//! calls itself in handshakes and announces (BEP 20). All are plain values
+//! without rules of their own; only the text forms of hashes can be wrong.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +12,10 @@ use std::str::FromStr;
 use data_encoding::{BASE32, HEXLOWER, HEXLOWER_PERMISSIVE};
 
 use crate::client;
+
+/// The text of the multihash of an [`InfoHashV2`] before its digits: SHA-256 of
+/// 32 bytes.
+const MULTIHASH_PREFIX: &str = "1220";
 
 /// A text that is not an info-hash.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +26,15 @@ pub enum IdError {
         /// Its length in bytes.
         len: usize,
     },
+    /// The text is not as long as a v2 hash.
+    #[error("a v2 info-hash is 64 hexadecimal characters, this has {len}")]
+    LengthV2 {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A multihash of another kind than SHA-256.
+    #[error("a v2 info-hash is a SHA-256 multihash, which begins with {MULTIHASH_PREFIX}")]
+    Multihash,
     /// The length fits but a character does not.
     #[error("'{character}' at position {at} is not a {encoding} character of an info-hash")]
     Character {
@@ -33,7 +47,8 @@ pub enum IdError {
     },
 }
 
-/// The SHA-1 of a torrent's info dictionary: the name of the torrent (BEP 3).
+/// The name of a torrent: the SHA-1 of its info dictionary (BEP 3), or the
+/// first 20 bytes of its SHA-256 when it is of v2 alone (BEP 52).
 ///
 /// Displays as 40 lower-case hexadecimal characters; reads 40 hexadecimal or 32
 /// base32 characters of either case (BEP 9).
@@ -81,6 +96,68 @@ fn wrong_character(text: &str, near: usize, encoding: &'static str) -> IdError {
         character,
         at,
         encoding,
+    }
+}
+
+/// The SHA-256 of a torrent's info dictionary (BEP 52).
+///
+/// Displays as 64 lower-case hexadecimal characters; reads 64 of either case.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InfoHashV2(pub [u8; 32]);
+
+impl InfoHashV2 {
+    /// The first 20 bytes: what handshakes, trackers and the DHT know the
+    /// torrent by (BEP 52).
+    #[must_use]
+    pub fn truncated(&self) -> InfoHash {
+        let mut short = [0; 20];
+        short.copy_from_slice(&self.0[..20]);
+        InfoHash(short)
+    }
+
+    /// Reads the multihash of a magnet link: `1220` and 64 hexadecimal
+    /// characters.
+    ///
+    /// # Errors
+    /// When it is of another kind or length.
+    pub fn from_multihash(text: &str) -> Result<Self, IdError> {
+        text.strip_prefix(MULTIHASH_PREFIX)
+            .ok_or(IdError::Multihash)?
+            .parse()
+    }
+
+    /// The multihash of a magnet link.
+    #[must_use]
+    pub fn to_multihash(self) -> String {
+        format!("{MULTIHASH_PREFIX}{self}")
+    }
+}
+
+impl fmt::Display for InfoHashV2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for InfoHashV2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InfoHashV2({self})")
+    }
+}
+
+impl FromStr for InfoHashV2 {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let wrong_length = IdError::LengthV2 { len: text.len() };
+        if text.len() != 64 {
+            return Err(wrong_length);
+        }
+        let decoded = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
+        let bytes =
+            decoded.map_err(|error| wrong_character(text, error.position, "hexadecimal"))?;
+        let array = <[u8; 32]>::try_from(bytes.as_slice());
+        array.map(Self).map_err(|_| wrong_length)
     }
 }
 
@@ -176,6 +253,19 @@ mod tests {
                 message,
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_v2_hash_reads_from_hex_and_from_a_multihash_and_is_cut_to_a_name() {
+        let hex = "72665ACE7394450b209d4f008cac217057b94cffe02adf875f0ce227241b5472";
+        let hash: InfoHashV2 = hex.parse().unwrap();
+        assert_eq!(hash.to_string(), hex.to_lowercase());
+        assert_eq!(hash.truncated().to_string(), hex.to_lowercase()[..40]);
+        let multihash = hash.to_multihash();
+        assert_eq!(InfoHashV2::from_multihash(&multihash), Ok(hash));
+        for wrong in ["", "1220", "1114aa", hex, "1220é"] {
+            assert!(InfoHashV2::from_multihash(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Magnet links: the name of a torrent and where to ask about it (BEP 9, 53).
+//! Magnet links: the name of a torrent and where to ask about it (BEP 9, 52,
+//! 53).
 //!
 //! Read from what a user pastes, from stubs and from indexers; written into
 //! stubs. A bare info-hash is read as a magnet of nothing else. Wrong in a way
@@ -15,7 +16,7 @@ use std::str::FromStr;
 
 pub use peer_hint::{PeerHint, PeerHintError};
 
-use crate::id::{IdError, InfoHash};
+use crate::id::{IdError, InfoHash, InfoHashV2};
 
 /// The longest link that is read, in bytes.
 pub const MAGNET_LEN_MAX: usize = 64 * 1024;
@@ -34,20 +35,14 @@ pub enum MagnetError {
         len: usize,
     },
     /// Neither begins with `magnet:?` nor has the shape of an info-hash.
-    #[error("neither a magnet link (magnet:?xt=urn:btih:...) nor an info-hash")]
+    #[error("neither a magnet link (magnet:?xt=urn:btih:... or urn:btmh:...) nor an info-hash")]
     NotMagnet,
     /// No `xt` parameter at all.
     #[error("the magnet link names no torrent: xt=urn:btih:... is missing")]
     NoTopic,
     /// Only `xt` parameters of other networks.
-    #[error("the magnet link is not BitTorrent's: no xt begins with urn:btih:")]
+    #[error("the magnet link is not BitTorrent's: no xt begins with urn:btih: or urn:btmh:")]
     OtherNetwork,
-    /// Only a v2 hash.
-    #[error(
-        "the magnet link is of a v2-only torrent (urn:btmh), which is not supported yet; \
-         urn:btih is"
-    )]
-    V2Only,
     /// An info-hash that is none.
     #[error("in xt of the magnet link: {0}")]
     Hash(#[from] IdError),
@@ -64,8 +59,10 @@ pub enum MagnetError {
 /// Displays as a link that reads back to the same value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Magnet {
-    /// The torrent.
+    /// The torrent: its v1 hash (`btih`), or else the beginning of its v2 hash.
     pub info_hash: InfoHash,
+    /// Its v2 hash (`btmh`), when the link gives it.
+    pub info_hash_v2: Option<InfoHashV2>,
     /// What to call it until its metadata is known (`dn`).
     pub name: Option<String>,
     /// Tracker URLs (`tr`), each once, not parsed as URLs.
@@ -82,6 +79,7 @@ impl From<InfoHash> for Magnet {
     fn from(info_hash: InfoHash) -> Self {
         Self {
             info_hash,
+            info_hash_v2: None,
             name: None,
             trackers: Vec::new(),
             peers: Vec::new(),
@@ -91,9 +89,19 @@ impl From<InfoHash> for Magnet {
     }
 }
 
+impl From<InfoHashV2> for Magnet {
+    fn from(hash: InfoHashV2) -> Self {
+        Self {
+            info_hash_v2: Some(hash),
+            ..Self::from(hash.truncated())
+        }
+    }
+}
+
 impl Magnet {
-    /// Reads a magnet link, or a bare info-hash of 40 hexadecimal or 32 base32
-    /// characters. White space around it is ignored.
+    /// Reads a magnet link, or a bare info-hash: 40 hexadecimal or 32 base32
+    /// characters, or the 64 hexadecimal ones of v2. White space around it is
+    /// ignored.
     ///
     /// # Errors
     /// What is wrong with it, for a person.
@@ -103,14 +111,14 @@ impl Magnet {
         }
         let link = link.trim();
         let Some(query) = text::strip_scheme(link) else {
-            let bare = matches!(link.len(), 32 | 40) && link.chars().all(char::is_alphanumeric);
-            return if bare {
-                Ok(Self::from(link.parse::<InfoHash>()?))
-            } else {
-                Err(MagnetError::NotMagnet)
+            let bare = link.chars().all(char::is_alphanumeric);
+            return match link.len() {
+                32 | 40 if bare => Ok(Self::from(link.parse::<InfoHash>()?)),
+                64 if bare => Ok(Self::from(link.parse::<InfoHashV2>()?)),
+                _ => Err(MagnetError::NotMagnet),
             };
         };
-        let mut magnet = Self::from(info_hash(query)?);
+        let mut magnet = topics(query)?;
         for (key, value) in text::parameters(query) {
             magnet.take(&key, value)?;
         }
@@ -142,8 +150,9 @@ impl FromStr for Magnet {
     }
 }
 
-/// The first v1 hash; a hybrid's v2 hash beside it is ignored.
-fn info_hash(query: &str) -> Result<InfoHash, MagnetError> {
+/// The first v1 hash and the first v2 hash.
+fn topics(query: &str) -> Result<Magnet, MagnetError> {
+    let (mut v1, mut v2) = (None, None);
     let mut otherwise = MagnetError::NoTopic;
     for (key, value) in text::parameters(query) {
         if key != "xt" {
@@ -151,15 +160,18 @@ fn info_hash(query: &str) -> Result<InfoHash, MagnetError> {
         }
         let topic = value.decoded();
         if let Some(hash) = text::strip_prefix_any_case(&topic, "urn:btih:") {
-            return Ok(hash.trim().parse()?);
-        }
-        if text::strip_prefix_any_case(&topic, "urn:btmh:").is_some() {
-            otherwise = MagnetError::V2Only;
-        } else if otherwise == MagnetError::NoTopic {
+            v1.get_or_insert(hash.trim().parse::<InfoHash>()?);
+        } else if let Some(hash) = text::strip_prefix_any_case(&topic, "urn:btmh:") {
+            v2.get_or_insert(InfoHashV2::from_multihash(hash.trim())?);
+        } else {
             otherwise = MagnetError::OtherNetwork;
         }
     }
-    Err(otherwise)
+    let info_hash = v1.or_else(|| v2.map(|hash| hash.truncated()));
+    Ok(Magnet {
+        info_hash_v2: v2,
+        ..Magnet::from(info_hash.ok_or(otherwise)?)
+    })
 }
 
 fn push_once(urls: &mut Vec<String>, url: String) {
@@ -188,7 +200,16 @@ fn select(into: &mut Vec<RangeInclusive<u32>>, list: &str) -> Result<(), MagnetE
 
 impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "magnet:?xt=urn:btih:{}", self.info_hash)?;
+        let v2 = self.info_hash_v2;
+        let of_v2_alone = v2.is_some_and(|v2| v2.truncated() == self.info_hash);
+        f.write_str("magnet:?")?;
+        if !of_v2_alone {
+            write!(f, "xt=urn:btih:{}", self.info_hash)?;
+        }
+        if let Some(v2) = v2 {
+            let and = if of_v2_alone { "" } else { "&" };
+            write!(f, "{and}xt=urn:btmh:{}", v2.to_multihash())?;
+        }
         if let Some(name) = &self.name {
             write!(f, "&dn={}", text::escape(name))?;
         }

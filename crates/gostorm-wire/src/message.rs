@@ -1,4 +1,5 @@
-//! The peer messages as values, and how they are written (BEP 3, 5, 6, 10).
+//! The peer messages as values, and how they are written (BEP 3, 5, 6, 10,
+//! 52).
 //!
 //! The driver of a torrent encodes what the core wants said; `frame` decodes
 //! what came. A `piece` message (id 7) is not a [`Message`]: its payload never
@@ -8,6 +9,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::block::{BlockSpan, PieceIndex};
+use crate::hash_request::{BODY_LEN, HashRequest};
 
 /// The bytes of a `piece` message before its payload: length prefix, id, piece
 /// and begin.
@@ -31,6 +33,9 @@ pub(crate) mod ids {
     pub(crate) const REJECT: u8 = 16;
     pub(crate) const ALLOWED_FAST: u8 = 17;
     pub(crate) const EXTENDED: u8 = 20;
+    pub(crate) const HASH_REQUEST: u8 = 21;
+    pub(crate) const HASHES: u8 = 22;
+    pub(crate) const HASH_REJECT: u8 = 23;
 }
 
 /// A peer message without block payload. What it names is as on the wire,
@@ -75,6 +80,18 @@ pub enum Message {
         /// All after that byte.
         payload: Bytes,
     },
+    /// Asks for hashes of a v2 torrent (BEP 52).
+    HashRequest(HashRequest),
+    /// Hashes of a v2 torrent (BEP 52).
+    Hashes {
+        /// Which they are.
+        request: HashRequest,
+        /// As many bytes as [`HashRequest::answer_len`] says: the hashes, then
+        /// the proof from below to above.
+        hashes: Bytes,
+    },
+    /// A request for hashes will not be answered (BEP 52).
+    HashReject(HashRequest),
     /// A message of an id that we do not know; its content was skipped.
     Unknown {
         /// The id.
@@ -113,6 +130,11 @@ impl Message {
                 out.put_u8(*id);
                 out.put_slice(payload);
             }
+            Self::HashRequest(request) => put_hash_request(out, ids::HASH_REQUEST, request, &[]),
+            Self::Hashes { request, hashes } => {
+                put_hash_request(out, ids::HASHES, request, hashes);
+            }
+            Self::HashReject(request) => put_hash_request(out, ids::HASH_REJECT, request, &[]),
             Self::Unknown { id } => put_bare(out, *id),
         }
     }
@@ -147,4 +169,10 @@ fn put_span(out: &mut BytesMut, id: u8, span: BlockSpan) {
     out.put_u32(span.piece.0);
     out.put_u32(span.begin);
     out.put_u32(span.len);
+}
+
+fn put_hash_request(out: &mut BytesMut, id: u8, request: &HashRequest, hashes: &[u8]) {
+    put_head(out, 1 + BODY_LEN + hashes.len(), id);
+    request.write(out);
+    out.put_slice(hashes);
 }

@@ -14,6 +14,36 @@ pub enum Violation {
     /// The first 20 bytes are not the BitTorrent protocol string (BEP 3).
     #[error("the handshake is not BitTorrent's")]
     NotBitTorrent,
+    /// A public key of the encryption handshake that leads to no secret, or is none.
+    #[error("the key of the encryption handshake is none")]
+    MseKey,
+    /// The mark behind the first padding of the encryption handshake does not come.
+    #[error("the encryption handshake has no mark behind its padding")]
+    MseSync,
+    /// The verification constant of the encryption handshake is wrong.
+    #[error("the encryption handshake does not decrypt to its constant")]
+    MseConstant,
+    /// A padding of the encryption handshake that is too long.
+    #[error("a padding of {len} bytes; at most 512 are accepted")]
+    MsePad {
+        /// The length that it says.
+        len: usize,
+    },
+    /// An initial payload of the encryption handshake that is too long.
+    #[error(
+        "an initial payload of {len} bytes; at most {} are accepted",
+        crate::mse::INITIAL_MAX
+    )]
+    MseInitial {
+        /// The length that it says.
+        len: usize,
+    },
+    /// The methods offered, or the one selected, have none that we are content with.
+    #[error("encryption methods {bits:#x}, of which none is accepted")]
+    MseMethod {
+        /// The bit field: 1 plaintext, 2 RC4.
+        bits: u32,
+    },
     /// A length prefix above the limit.
     #[error("a message of {len} bytes ({}); at most {max} are accepted", id_text(*.id))]
     MessageTooLong {
@@ -52,6 +82,23 @@ pub enum Violation {
         /// What it names.
         span: BlockSpan,
     },
+    /// A part of a hash tree that no tree has, or that is too large (BEP 52).
+    #[error(
+        "message {name} names {count} hashes from {index} of layer {layer} with {proof_layers} \
+         layers of proof"
+    )]
+    HashRange {
+        /// The message's name in the specification.
+        name: &'static str,
+        /// The layer.
+        layer: u32,
+        /// The first hash.
+        index: u32,
+        /// How many.
+        count: u32,
+        /// Layers of proof.
+        proof_layers: u32,
+    },
     /// An extension message that is not bencoded (BEP 10).
     #[error("extension message {name}: {source}")]
     NotBencode {
@@ -75,6 +122,14 @@ pub enum Violation {
         key: &'static str,
         /// What is wrong with it.
         wrong: &'static str,
+    },
+    /// A peer exchange message of more addresses than any client sends (BEP 11).
+    #[error("a peer exchange of {count} addresses; at most {max} are accepted")]
+    TooManyPeers {
+        /// How many.
+        count: usize,
+        /// The limit.
+        max: usize,
     },
     /// A metadata size that no info dictionary can have (BEP 9).
     #[error("metadata of {size} bytes; 1 to {max} are accepted")]

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gostorm::{
-    Config, Engine, KnownPeer, OpenRequest, Policy, ReadError, StoreFailure, StoredTorrent, Stream,
-    TorrentStore,
+    Config, Engine, FetchedList, KnownPeer, OpenRequest, Policy, ReadError, StoreFailure,
+    StoredTorrent, Stream, TorrentStore,
 };
 use gostorm_sim::lab::{Content, LabPeer, LabTracker, home};
 use gostorm_wire::InfoHash;
@@ -43,14 +43,30 @@ impl TorrentStore for OneTorrent {
     fn save_info(&self, _: InfoHash, _: &[u8]) -> Result<(), StoreFailure> {
         Ok(())
     }
+    fn save_layers(&self, _: InfoHash, _: &[u8]) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+
     fn save_known_good(&self, _: InfoHash, peers: &[KnownPeer]) -> Result<(), StoreFailure> {
         self.0.lock().known_good = peers.to_vec();
+        Ok(())
+    }
+    fn load_dht(&self) -> Result<Option<Vec<u8>>, StoreFailure> {
+        Ok(None)
+    }
+    fn save_dht(&self, _: &[u8]) -> Result<(), StoreFailure> {
         Ok(())
     }
     fn banned(&self) -> Result<Vec<IpAddr>, StoreFailure> {
         Ok(Vec::new())
     }
     fn ban(&self, _: IpAddr, _: &str) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+    fn fetched_list(&self) -> Result<Option<FetchedList>, StoreFailure> {
+        Ok(None)
+    }
+    fn save_fetched_list(&self, _: &FetchedList) -> Result<(), StoreFailure> {
         Ok(())
     }
 }
@@ -98,11 +114,7 @@ async fn session(
     engine: &Engine,
     content: &Content,
 ) -> Result<[f64; 5], Box<dyn std::error::Error>> {
-    let request = OpenRequest {
-        info_hash: content.info_hash(),
-        trackers: Vec::new(),
-        hints: Vec::new(),
-    };
+    let request = OpenRequest::from(content.info_hash());
     let opened = Instant::now();
     let stream = engine.open_doubtful(request, Arc::new(|_| Some(0)), Arc::new(|_| ()))?;
     let since = |moment: Instant| moment.elapsed().as_secs_f64();
@@ -135,7 +147,7 @@ async fn start(
     let tracker = LabTracker::start(addrs, Duration::from_millis(20)).await?;
     let stored = StoredTorrent {
         info: Some(content.info()),
-        trackers: vec![tracker.url()],
+        trackers: vec![vec![tracker.url()]],
         ..StoredTorrent::default()
     };
     let config = Config {

@@ -2,7 +2,8 @@
 //!
 //! Run with `cargo run --release -p gostorm --example receive_bench [GiB]`. It compares, in turns, the bare floor (a
 //! blocking `read` of each block into memory of the same size and reuse) with a peer task that hands its events to a
-//! driver, which keeps the blocks for a while as the piece cache does. The sender's own CPU time is not counted.
+//! driver, which keeps the blocks for a while as the piece cache does; the same on a connection that is encrypted with
+//! RC4; and what a handshake of encryption costs one side. The sender's own CPU time is not counted.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
@@ -14,9 +15,16 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gostorm::listen::{Accept, Incoming, Listener, Welcome};
+use gostorm::net::Net;
 use gostorm::peer::{self, PeerConfig, PeerEvent, PeerWhat};
 use gostorm::pool::{BlockBuf, Pool};
-use gostorm_wire::{BLOCK_LEN, BlockSpan, PieceIndex, encode_piece_header};
+use gostorm::transport::Transport;
+use gostorm::{Encryption, Methods};
+use gostorm_wire::mse::{Cipher, Event, Initiator, Noise, Responder};
+use gostorm_wire::{
+    BLOCK_LEN, BlockSpan, Handshake, InfoHash, PeerId, PieceIndex, Reserved, encode_piece_header,
+};
 use tokio::sync::mpsc;
 
 const BLOCK: usize = BLOCK_LEN as usize;
@@ -49,7 +57,9 @@ fn main() -> Outcome<()> {
             .build()?;
         let spawned = many.spawn(task(blocks));
         report("peer task, two threads", &many.block_on(spawned)??);
+        report("peer task, RC4", &current.block_on(encrypted_task(blocks))?);
     }
+    println!("encryption handshake, one side: {:.0} us", handshake_us()?);
     Ok(())
 }
 
@@ -85,28 +95,43 @@ fn sender(
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let thread = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept()?;
-        let mut batch = Vec::new();
-        for number in 0..BATCH {
-            let span = BlockSpan {
-                piece: PieceIndex(0),
-                begin: u32::try_from(number)? * BLOCK_LEN,
-                len: BLOCK_LEN,
-            };
-            let mut header = bytes::BytesMut::new();
-            encode_piece_header(span, &mut header);
-            batch.extend_from_slice(&header);
-            batch.resize(batch.len() + BLOCK, 0x5a);
-        }
-        for _ in 0..blocks / BATCH {
-            stream.write_all(&batch)?;
-        }
-        let cpu = cpu_in(std::path::Path::new("/proc/thread-self/schedstat"))?;
-        // This thread has to be listed still when the other end counts.
-        let _ = end.recv();
-        Ok(cpu)
+        let (stream, _) = listener.accept()?;
+        send(stream, None, blocks, &end)
     });
     Ok((address, thread))
+}
+
+/// Sends them, encrypted if so wanted, and waits for the end.
+fn send(
+    mut stream: TcpStream,
+    mut cipher: Option<Cipher>,
+    blocks: usize,
+    end: &Receiver<()>,
+) -> Outcome<Duration> {
+    let mut batch = Vec::new();
+    for number in 0..BATCH {
+        let span = BlockSpan {
+            piece: PieceIndex(0),
+            begin: u32::try_from(number)? * BLOCK_LEN,
+            len: BLOCK_LEN,
+        };
+        let mut header = bytes::BytesMut::new();
+        encode_piece_header(span, &mut header);
+        batch.extend_from_slice(&header);
+        batch.resize(batch.len() + BLOCK, 0x5a);
+    }
+    let mut sealed = batch.clone();
+    for _ in 0..blocks / BATCH {
+        if let Some(cipher) = &mut cipher {
+            sealed.copy_from_slice(&batch);
+            cipher.apply(&mut sealed);
+        }
+        stream.write_all(&sealed)?;
+    }
+    let cpu = cpu_in(std::path::Path::new("/proc/thread-self/schedstat"))?;
+    // This thread has to be listed still when the other end counts.
+    let _ = end.recv();
+    Ok(cpu)
 }
 
 fn finish(
@@ -145,10 +170,123 @@ async fn task(blocks: usize) -> Outcome<Measured> {
     let before = cpu_of_all_threads()?;
     let (end, ended) = std::sync::mpsc::channel();
     let (address, sender) = sender(blocks, ended)?;
+    let started = Instant::now();
     let stream = tokio::net::TcpStream::connect(address).await?;
+    take(stream.into(), blocks).await?;
+    finish(blocks, before, started, sender, end)
+}
+
+/// One torrent that is awake.
+struct OneTorrent(mpsc::Sender<Incoming>);
+
+const OURS: Handshake = Handshake {
+    reserved: Reserved {
+        fast: true,
+        extended: true,
+        dht: false,
+        v2: false,
+    },
+    info_hash: InfoHash([1; 20]),
+    peer_id: PeerId([2; 20]),
+};
+
+impl Accept for OneTorrent {
+    fn accepts(&self, _: InfoHash) -> Option<Welcome> {
+        Some(Welcome {
+            twin: None,
+            ours: OURS,
+            to: self.0.clone(),
+        })
+    }
+
+    fn meant_by(&self, _: &[u8; 20]) -> Option<InfoHash> {
+        Some(OURS.info_hash)
+    }
+}
+
+fn noise(secret: u8) -> Noise {
+    Noise {
+        secret: [secret; 20],
+        pad: Vec::new(),
+        second_pad_len: 0,
+    }
+}
+
+/// Dials, shakes hands and sends, as a thread of its own.
+fn encrypted_sender(
+    to: SocketAddr,
+    blocks: usize,
+    end: Receiver<()>,
+) -> JoinHandle<Outcome<Duration>> {
+    std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(to)?;
+        let mut theirs = OURS;
+        theirs.peer_id = PeerId([3; 20]);
+        let mut machine = Initiator::new(OURS.info_hash, Methods::Rc4, &theirs.encode(), noise(5));
+        let mut bytes = [0; 1024];
+        let established = loop {
+            match machine.advance()? {
+                Event::Wait => {
+                    let count = stream.read(&mut bytes)?;
+                    machine.feed(&bytes[..count]);
+                }
+                Event::Send(said) => stream.write_all(&said)?,
+                Event::Find(_) => {}
+                Event::Done(established) => break established,
+            }
+        };
+        let ciphers = established.ciphers.ok_or("not encrypted")?;
+        send(stream, Some(ciphers.outgoing), blocks, &end)
+    })
+}
+
+async fn encrypted_task(blocks: usize) -> Outcome<Measured> {
+    let before = cpu_of_all_threads()?;
+    let (end, ended) = std::sync::mpsc::channel();
+    let (to, mut incoming) = mpsc::channel(1);
+    let at = [SocketAddr::from(([127, 0, 0, 1], 0))];
+    let accept = std::sync::Arc::new(OneTorrent(to));
+    let listener = Listener::bind(&Net::new(), &at, accept, Encryption::default(), None)?;
+    let sender = encrypted_sender(listener.addresses()[0], blocks, ended);
+    let stream = incoming.recv().await.ok_or("nobody came")?.stream;
+    let started = Instant::now();
+    take(stream, blocks).await?;
+    finish(blocks, before, started, sender, end)
+}
+
+/// Microseconds of CPU that a handshake costs one side.
+fn handshake_us() -> Outcome<f64> {
+    const TIMES: u32 = 1000;
+    let before = cpu_of_all_threads()?;
+    for time in 0..TIMES {
+        let secret = time.to_le_bytes()[0] | 1;
+        let mut a = Initiator::new(OURS.info_hash, Methods::Rc4, &[0; 68], noise(secret));
+        let mut b = Responder::new(Methods::Rc4, noise(secret ^ 0x80));
+        let (mut a_is_done, mut b_is_done) = (false, false);
+        while !(a_is_done && b_is_done) {
+            match a.advance() {
+                Ok(Event::Send(bytes)) => b.feed(&bytes),
+                Ok(Event::Done(_)) => a_is_done = true,
+                Ok(Event::Wait | Event::Find(_)) => {}
+                Err(violation) => return Err(violation.into()),
+            }
+            match b.advance() {
+                Ok(Event::Send(bytes)) => a.feed(&bytes),
+                Ok(Event::Find(_)) => b.found(OURS.info_hash),
+                Ok(Event::Done(_)) => b_is_done = true,
+                Ok(Event::Wait) => {}
+                Err(violation) => return Err(violation.into()),
+            }
+        }
+    }
+    let cpu = cpu_of_all_threads()?.saturating_sub(before);
+    Ok(cpu.as_secs_f64() * 1e6 / f64::from(2 * TIMES))
+}
+
+/// Receives all blocks as a driver does.
+async fn take(stream: Transport, blocks: usize) -> Outcome<()> {
     let pool = Pool::new(2 * KEPT as u64 * u64::from(BLOCK_LEN));
     let (events, mut inbox) = mpsc::channel::<PeerEvent>(256);
-    let started = Instant::now();
     let _handle = peer::spawn(1, stream, pool, events, PeerConfig::default());
     let mut kept: VecDeque<BlockBuf> = VecDeque::new();
     let mut batch = Vec::new();
@@ -171,5 +309,5 @@ async fn task(blocks: usize) -> Outcome<Measured> {
             }
         }
     }
-    finish(blocks, before, started, sender, end)
+    Ok(())
 }

@@ -49,12 +49,17 @@ impl PieceCache {
 
     /// Starts to hold `piece` of `len` bytes: an empty buffer, or the one that is there already.
     pub fn insert(&self, piece: PieceIndex, len: u32) -> Arc<PieceBuf> {
+        self.hold(piece, || PieceBuf::new(len))
+    }
+
+    /// Like [`PieceCache::insert`], for a piece whose blocks are hashed each by itself.
+    pub fn insert_by_blocks(&self, piece: PieceIndex, len: u32) -> Arc<PieceBuf> {
+        self.hold(piece, || PieceBuf::by_blocks(len))
+    }
+
+    fn hold(&self, piece: PieceIndex, new: impl FnOnce() -> PieceBuf) -> Arc<PieceBuf> {
         let mut pieces = self.pieces.write();
-        Arc::clone(
-            pieces
-                .entry(piece)
-                .or_insert_with(|| Arc::new(PieceBuf::new(len))),
-        )
+        Arc::clone(pieces.entry(piece).or_insert_with(|| Arc::new(new())))
     }
 
     /// Stops holding `piece`; its memory is freed when the last user lets go of what this returns.
@@ -81,6 +86,17 @@ impl PieceCache {
         self.len() == 0
     }
 
+    /// The pieces that are held whole and verified, in order.
+    #[must_use]
+    pub fn verified(&self) -> Vec<PieceIndex> {
+        let pieces = self.pieces.read();
+        let whole = pieces.iter().filter(|(_, piece)| piece.is_verified());
+        let mut whole: Vec<PieceIndex> = whole.map(|(index, _)| *index).collect();
+        drop(pieces);
+        whole.sort_unstable();
+        whole
+    }
+
     /// Whether [`PieceCache::read`] would serve this range now.
     #[must_use]
     pub fn has(&self, offset: u64, len: usize, piece_len: u32) -> bool {
@@ -88,7 +104,7 @@ impl PieceCache {
     }
 
     /// Calls `serve` with the `len` bytes from `offset` in the torrent, and returns true, if every piece that the
-    /// range touches is verified; else false, without a call. `piece_len` is the torrent's piece length (the last
+    /// range touches is verified, or the blocks of it that it touches; else false, without a call. `piece_len` is the torrent's piece length (the last
     /// piece may be shorter). A range within one block is served in place, a longer one is copied once.
     ///
     /// False also for a `len` above [`READ_LEN_MAX`] and for a range past the end of the torrent.
@@ -142,10 +158,18 @@ impl PieceCache {
         complete
     }
 
-    /// The pieces that the range touches, all of them verified, and where in the first one it begins.
+    /// The pieces that the range touches, all of it verified, and where in the first one it begins.
     fn verified_pieces(&self, offset: u64, len: usize, piece_len: u32) -> Option<Pieces> {
         let (pieces, begin) = self.held_pieces(offset, len, piece_len)?;
-        let verified = pieces.iter().all(|piece| piece.is_verified());
+        let mut at = begin;
+        let mut rest = len;
+        let verified = pieces.iter().all(|piece| {
+            let part = rest.min((piece.len() as usize).saturating_sub(at));
+            let right = piece.is_right(at, part);
+            at = 0;
+            rest -= part;
+            right
+        });
         verified.then_some((pieces, begin))
     }
 

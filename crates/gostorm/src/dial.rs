@@ -1,22 +1,31 @@
-//! Outgoing connections: connect and exchange handshakes (BEP 3).
+//! Outgoing connections: connect and exchange handshakes (BEP 3), over TCP or uTP, encrypted or not.
 //!
-//! Called by a torrent's driver, one task for each candidate address; how many dial at a time is for the driver to
-//! bound. What always holds: it ends within the two time-outs; exactly the 68 bytes of the handshake are read, so
-//! that the stream can go to [`crate::peer::spawn`] as it is; on any error the socket is closed.
+//! [`Dialer::dial`] is called by a torrent's driver, one task for each candidate address; how many dial at a time is
+//! for the driver to bound. What always holds: each attempt ends within the two time-outs, and there are two
+//! at most, four with uTP; no byte behind the peer's handshake is lost, so that the stream can go to [`crate::peer::spawn`] as it is; on any
+//! error the socket is closed.
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gostorm_wire::{HANDSHAKE_LEN, Handshake, InfoHash, Violation};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long a dial may take.
+use crate::encryption::{Encryption, Greeting, Habits};
+use crate::net::Net;
+use crate::transport::{EncryptError, Transport, initiate};
+use crate::utp::Endpoints;
+
+/// How long TCP is ahead of uTP: the round trip of most peers.
+const UTP_DELAY: Duration = Duration::from_millis(250);
+
+/// How long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DialTimeouts {
-    /// Until the TCP connection stands.
+    /// Until a connection stands.
     pub connect: Duration,
     /// From then on until the peer's whole handshake is there.
     pub handshake: Duration,
@@ -34,6 +43,9 @@ impl Default for DialTimeouts {
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
+    /// The blocklist names the address: nothing was sent.
+    #[error("the address is blocked")]
+    Blocked,
     /// Refused, unreachable, or no socket to be had.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
@@ -57,36 +69,208 @@ pub enum DialError {
     SelfConnection,
 }
 
-/// Connects to `address`, says `ours` at once, and waits for the peer's handshake.
-///
-/// # Errors
-/// See [`DialError`].
-pub async fn dial(
-    address: SocketAddr,
-    ours: &Handshake,
+impl DialError {
+    /// The peer is there, and perhaps speaks to those who greet it in another way.
+    const fn may_be_the_greeting(&self) -> bool {
+        matches!(
+            self,
+            Self::HandshakeTimeout | Self::Closed(_) | Self::Violation(_)
+        )
+    }
+}
+
+impl From<EncryptError> for DialError {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::Io(error) => Self::Closed(error),
+            EncryptError::Violation(violation) => Self::Violation(violation),
+        }
+    }
+}
+
+/// A peer that was dialled; both handshakes are done.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The connection.
+    pub transport: Transport,
+    /// What the peer said.
+    pub theirs: Handshake,
+    /// From the attempt to the handshake; some round trips.
+    pub took: Duration,
+}
+
+/// What a dial goes over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Road {
+    /// TCP or uTP.
+    Either,
+    Utp,
+}
+
+/// Dials for all torrents of the process.
+#[derive(Debug)]
+pub struct Dialer {
+    net: Arc<Net>,
+    encryption: Encryption,
     timeouts: DialTimeouts,
-) -> Result<(TcpStream, Handshake), DialError> {
-    let mut stream = timeout(timeouts.connect, TcpStream::connect(address))
-        .await
-        .map_err(|_| DialError::ConnectTimeout)?
-        .map_err(DialError::Connect)?;
+    utp: Arc<Endpoints>,
+    habits: Habits,
+}
+
+impl Dialer {
+    /// Remembers nothing yet. Dials over uTP where `utp` has an endpoint.
+    pub(crate) fn new(
+        net: Arc<Net>,
+        encryption: Encryption,
+        timeouts: DialTimeouts,
+        utp: Arc<Endpoints>,
+    ) -> Self {
+        Self {
+            net,
+            encryption,
+            timeouts,
+            utp,
+            habits: Habits::default(),
+        }
+    }
+
+    /// Connects to `address`, says `ours` at once, and waits for the peer's handshake; once more in another way if
+    /// the peer hangs up on the first and the settings allow both. The peer may answer with `twin`, the other name
+    /// of a hybrid (BEP 52).
+    ///
+    /// # Errors
+    /// See [`DialError`]: of the last attempt.
+    pub async fn dial(
+        &self,
+        address: SocketAddr,
+        ours: &Handshake,
+        twin: Option<InfoHash>,
+    ) -> Result<Dialled, DialError> {
+        let dialled = self
+            .net
+            .within(self.by_any_road(address, ours))
+            .await
+            .map_err(DialError::Connect)??;
+        let theirs = dialled.theirs.info_hash;
+        if theirs == ours.info_hash || Some(theirs) == twin {
+            Ok(dialled)
+        } else {
+            Err(DialError::WrongInfoHash(theirs))
+        }
+    }
+
+    async fn by_any_road(
+        &self,
+        address: SocketAddr,
+        ours: &Handshake,
+    ) -> Result<Dialled, DialError> {
+        let dialled = self.dial_by(Road::Either, address, ours).await;
+        // Some take connections over TCP only to close them: they speak uTP.
+        let closed = matches!(dialled, Err(DialError::Closed(_)));
+        if closed && self.utp.toward(address).is_some() {
+            return self.dial_by(Road::Utp, address, ours).await;
+        }
+        dialled
+    }
+
+    async fn dial_by(
+        &self,
+        road: Road,
+        address: SocketAddr,
+        ours: &Handshake,
+    ) -> Result<Dialled, DialError> {
+        let greetings = self.habits.greetings(&self.encryption, address);
+        let (last, earlier) = greetings.split_last().unwrap_or((&Greeting::Plain, &[]));
+        for greeting in earlier {
+            match self.attempt(road, address, ours, *greeting).await {
+                Err(error) if error.may_be_the_greeting() => {
+                    tracing::debug!(%address, %error, ?greeting, "dialled again in another way");
+                }
+                outcome => return outcome,
+            }
+        }
+        self.attempt(road, address, ours, *last).await
+    }
+
+    async fn attempt(
+        &self,
+        road: Road,
+        address: SocketAddr,
+        ours: &Handshake,
+        greeting: Greeting,
+    ) -> Result<Dialled, DialError> {
+        let start = Instant::now();
+        let mut transport = timeout(self.timeouts.connect, self.connect(road, address))
+            .await
+            .map_err(|_| DialError::ConnectTimeout)?
+            .map_err(DialError::Connect)?;
+        let greeted = greet(&mut transport, ours, greeting);
+        let theirs = timeout(self.timeouts.handshake, greeted)
+            .await
+            .map_err(|_| DialError::HandshakeTimeout)??;
+        // Whoever answers at all has understood.
+        self.habits.learn(address, greeting);
+        if theirs.peer_id == ours.peer_id {
+            return Err(DialError::SelfConnection);
+        }
+        Ok(Dialled {
+            transport,
+            theirs,
+            took: start.elapsed(),
+        })
+    }
+
+    /// Connects over TCP, and a little later, or when that failed, over uTP: the first to stand is taken, and the
+    /// other dropped before a byte of ours went over it.
+    async fn connect(&self, road: Road, address: SocketAddr) -> io::Result<Transport> {
+        let tcp = async { self.net.connect(address).await.map(Transport::from) };
+        let Some(endpoint) = self.utp.toward(address) else {
+            return tcp.await;
+        };
+        let utp = async { endpoint.connect(address).await.map(Transport::from) };
+        if road == Road::Utp {
+            return utp.await;
+        }
+        let (mut tcp, mut utp) = (pin!(tcp), pin!(utp));
+        match timeout(UTP_DELAY, &mut tcp).await {
+            Ok(Ok(connected)) => Ok(connected),
+            Ok(Err(_)) => utp.await,
+            Err(_) => tokio::select! {
+                connected = &mut tcp => match connected {
+                    Ok(connected) => Ok(connected),
+                    Err(_) => utp.await,
+                },
+                connected = &mut utp => match connected {
+                    Ok(connected) => Ok(connected),
+                    Err(_) => tcp.await,
+                },
+            },
+        }
+    }
+}
+
+async fn greet(
+    transport: &mut Transport,
+    ours: &Handshake,
+    greeting: Greeting,
+) -> Result<Handshake, DialError> {
+    transport.tune();
+    let mut bytes = ours.encode();
+    match greeting {
+        Greeting::Plain => transport
+            .write_all(&mut bytes)
+            .await
+            .map_err(DialError::Closed)?,
+        Greeting::Encrypted(methods) => {
+            initiate(transport, ours.info_hash, methods, &bytes).await?;
+        }
+    }
     let mut bytes = [0; HANDSHAKE_LEN];
-    timeout(timeouts.handshake, async {
-        stream.set_nodelay(true)?;
-        stream.write_all(&ours.encode()).await?;
-        stream.read_exact(&mut bytes).await
-    })
-    .await
-    .map_err(|_| DialError::HandshakeTimeout)?
-    .map_err(DialError::Closed)?;
-    let theirs = Handshake::decode(&bytes)?;
-    if theirs.info_hash != ours.info_hash {
-        return Err(DialError::WrongInfoHash(theirs.info_hash));
-    }
-    if theirs.peer_id == ours.peer_id {
-        return Err(DialError::SelfConnection);
-    }
-    Ok((stream, theirs))
+    transport
+        .read_exact(&mut bytes)
+        .await
+        .map_err(DialError::Closed)?;
+    Ok(Handshake::decode(&bytes)?)
 }
 
 #[cfg(test)]

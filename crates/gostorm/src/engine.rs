@@ -3,34 +3,49 @@
 //! Owns what all torrents share (pool, hash threads, listener, tracker client, budget) and the table of
 //! awake torrents. The table's lock is a leaf: opening a stream and going to sleep meet there.
 
-use std::net::SocketAddr;
+mod doors;
+mod forwarding;
+mod glimpse;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use gostorm_core::ReaderKey;
 use gostorm_core::resolve::Progress;
-use gostorm_wire::{InfoHash, PeerHint, PeerId};
+use gostorm_wire::{InfoHash, InfoHashV2, Magnet, PeerHint, PeerId};
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blocklist::{self, Keeper};
 use crate::config::Config;
+use crate::dial::{DialTimeouts, Dialer};
+use crate::discovery::Discovery;
 use crate::error::{EngineError, ResolveError};
+use crate::filter::{Filter, FilterState};
 use crate::handle::{COMMANDS_MAX, Command, Handle, INCOMING_MAX, Origin, TorrentState};
 use crate::hasher::Hasher;
+use crate::idle::Idle;
 use crate::limits::Limits;
-use crate::listen::{Accept, Listener, Welcome};
 use crate::memory::Memory;
+use crate::nat::NatState;
+use crate::net::{Gate, Net};
+use crate::offences::Offences;
 use crate::read::{FileChoice, OnDoubt};
+use crate::rests::Rests;
+use crate::scrape::scrape;
 use crate::shared::Shared;
 use crate::store::TorrentStore;
 use crate::stream::Stream;
 use crate::torrent;
-use crate::tracker::TrackerClient;
+use crate::tracker::{TrackerClient, TrackerState};
+use crate::utp::Endpoints;
 
 /// How long the drivers may take to end when the engine stops.
 const STOP_MAX: Duration = Duration::from_secs(4);
@@ -40,10 +55,44 @@ const STOP_MAX: Duration = Duration::from_secs(4);
 pub struct OpenRequest {
     /// The torrent.
     pub info_hash: InfoHash,
-    /// Tracker URLs of its magnet.
-    pub trackers: Vec<String>,
+    /// Tracker URLs of its magnet, in tiers (BEP 12).
+    pub trackers: Vec<Vec<String>>,
+    /// Web seed URLs of its magnet (BEP 19).
+    pub web_seeds: Vec<String>,
     /// Peers that its magnet names.
     pub hints: Vec<PeerHint>,
+    /// Its v2 hash, where it is of v2 and that is known (BEP 52).
+    pub info_hash_v2: Option<InfoHashV2>,
+}
+
+impl From<InfoHash> for OpenRequest {
+    /// A torrent of which the store knows enough.
+    fn from(info_hash: InfoHash) -> Self {
+        Self {
+            info_hash,
+            trackers: Vec::new(),
+            web_seeds: Vec::new(),
+            hints: Vec::new(),
+            info_hash_v2: None,
+        }
+    }
+}
+
+impl From<&Magnet> for OpenRequest {
+    /// A magnet does not say which trackers stand for each other: each is a tier of its own.
+    fn from(magnet: &Magnet) -> Self {
+        Self {
+            info_hash: magnet.info_hash,
+            trackers: magnet
+                .trackers
+                .iter()
+                .map(|url| vec![url.clone()])
+                .collect(),
+            web_seeds: magnet.web_seeds.clone(),
+            hints: magnet.peers.clone(),
+            info_hash_v2: magnet.info_hash_v2,
+        }
+    }
 }
 
 /// Cleans up after a driver, however it ended.
@@ -56,29 +105,13 @@ struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut awake = self.shared.awake.lock();
-        if awake
-            .get(&self.info_hash)
-            .is_some_and(|listed| Arc::ptr_eq(listed, &self.handle))
-        {
-            awake.remove(&self.info_hash);
-        }
-        drop(awake);
+        self.shared
+            .awake
+            .lock()
+            .remove(self.info_hash, &self.handle);
+        self.shared.idle.leave(&self.handle);
         self.shared.memory.leave(self.tenant);
         self.shared.limits.leave(self.tenant);
-    }
-}
-
-struct Door(std::sync::Weak<Shared>);
-
-impl Accept for Door {
-    fn accepts(&self, info_hash: InfoHash) -> Option<Welcome> {
-        let shared = self.0.upgrade()?;
-        let to = shared.awake.lock().get(&info_hash)?.incoming.clone();
-        Some(Welcome {
-            ours: shared.handshake(info_hash),
-            to,
-        })
     }
 }
 
@@ -93,43 +126,94 @@ impl Engine {
     ///
     /// # Errors
     /// When the port is taken or the system refuses a thread.
-    pub fn start(config: Config, store: Arc<dyn TorrentStore>) -> Result<Self, EngineError> {
+    pub fn start(mut config: Config, store: Arc<dyn TorrentStore>) -> Result<Self, EngineError> {
+        config.retrackers = config.retrackers.cleaned();
         let hasher = Hasher::new(config.hash_threads).map_err(EngineError::Threads)?;
+        let net = Arc::new(Net::with(config.net.clone()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let utp = Arc::new(Endpoints::default());
+        let timeouts = DialTimeouts {
+            connect: config.timeouts.connect,
+            handshake: config.timeouts.handshake,
+        };
+        let list = config.blocklist.clone();
+        let required = list.as_ref().is_some_and(|list| list.required);
+        let filter = Arc::new(Filter::new(list.is_some(), required));
+        let discovery = Discovery::start(&config.discovery, &net, &store, &filter, &tasks, &stop);
         let shared = Arc::new(Shared {
             peer_id: PeerId::new(rand::random()),
             announce_key: rand::random(),
             memory: Memory::new(config.budget_bytes),
-            limits: Limits::new(config.download_limit, config.upload_limit),
+            filter,
+            limits: Limits::new(&config),
+            offences: Offences::default(),
+            dials: Semaphore::new(config.half_open_max.max(1)),
             hasher,
-            trackers: TrackerClient::new(),
+            trackers: TrackerClient::new(Arc::clone(&net)),
+            dialer: Dialer::new(
+                Arc::clone(&net),
+                config.encryption,
+                timeouts,
+                Arc::clone(&utp),
+            ),
+            utp,
+            net,
+            discovery,
             store,
             wakes: Arc::new(Semaphore::new(config.wakes_max.max(1))),
-            stop: CancellationToken::new(),
+            idle: Idle::new(config.wakes_max.max(1)),
+            rests: Rests::default(),
+            stop,
             listener: Mutex::new(None),
-            port: AtomicU64::new(0),
-            awake: Mutex::new(FxHashMap::default()),
+            port: watch::Sender::new(0),
+            listening: watch::Sender::new(0),
+            nat: watch::Sender::default(),
+            awake: Mutex::default(),
             keys: AtomicU64::new(1),
             peers: Arc::default(),
-            tasks: TaskTracker::new(),
+            tasks,
             runtime: tokio::runtime::Handle::current(),
             config,
         });
-        if !shared.config.listen.is_empty() {
-            let listener = Listener::bind(
-                &shared.config.listen,
-                Arc::new(Door(Arc::downgrade(&shared))),
-            )?;
-            let port = listener.addresses().first().map_or(0, SocketAddr::port);
-            shared.port.store(u64::from(port), Ordering::Relaxed);
-            *shared.listener.lock() = Some(listener);
+        if let Some(list) = list {
+            let keeper = Keeper {
+                filter: Arc::clone(&shared.filter),
+                store: Arc::clone(&shared.store),
+                stop: shared.stop.clone(),
+            };
+            shared.runtime.spawn(blocklist::keep(keeper, list.source));
         }
+        doors::open(&shared)?;
+        forwarding::start(&shared);
+        let (net, stop) = (Arc::clone(&shared.net), shared.stop.clone());
+        shared.runtime.spawn(async move {
+            stop.run_until_cancelled(net.keep_watch()).await;
+        });
         Ok(Self { shared })
     }
 
-    /// The port that peers reach us at; 0 when we do not listen.
+    /// The port that peers are told to reach us at; 0 when we do not listen.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.shared.port()
+        self.shared.announced_port()
+    }
+
+    /// Peers reach us at another port from now on (a router or VPN gateway maps it): every awake torrent tells its
+    /// trackers at once. Connections stay.
+    pub fn set_port(&self, port: u16) {
+        self.shared.announce_port(port);
+    }
+
+    /// How it stands with the port at the router or VPN gateway; a receiver that changes with it.
+    #[must_use]
+    pub fn nat(&self) -> watch::Receiver<NatState> {
+        self.shared.nat.subscribe()
+    }
+
+    /// Whether there is a network for BitTorrent, and which; a receiver that changes with it.
+    #[must_use]
+    pub fn network(&self) -> watch::Receiver<Gate> {
+        self.shared.net.gate()
     }
 
     /// Opens a file of a torrent and wakes it; never waits. May be called from any thread.
@@ -190,16 +274,49 @@ impl Engine {
 
     /// How an awake torrent stands; `None` when it sleeps. Wakes nothing.
     pub async fn peek(&self, info_hash: InfoHash) -> Option<TorrentState> {
-        let handle = self.shared.awake.lock().get(&info_hash).cloned()?;
+        let handle = self.shared.awake.lock().get(info_hash).cloned()?;
         let (reply, state) = oneshot::channel();
         handle.commands.try_send(Command::Inspect { reply }).ok()?;
         state.await.ok()
     }
 
+    /// Ends a torrent that leaves the library, if it is awake: its reads fail, its trackers hear that we stop, and
+    /// nothing of it is saved any more. Does not wait.
+    pub fn forget(&self, info_hash: InfoHash) {
+        let handle = self.shared.awake.lock().get(info_hash).cloned();
+        // A driver that has too much to do sleeps when its readers have gone.
+        if let Some(handle) = handle
+            && handle.commands.try_send(Command::Forget).is_err()
+        {
+            tracing::debug!(torrent = %info_hash, "ends by itself");
+        }
+    }
+
+    /// What the trackers of a torrent say of it: of an awake one what it knows, of another what they answer now to the
+    /// question for numbers (BEP 48). Wakes nothing.
+    pub async fn trackers(&self, info_hash: InfoHash) -> Vec<TrackerState> {
+        match self.peek(info_hash).await {
+            Some(state) => state.trackers,
+            None => scrape(Arc::clone(&self.shared), info_hash).await,
+        }
+    }
+
     /// True when a torrent is awake. Wakes nothing.
     #[must_use]
     pub fn is_awake(&self, info_hash: InfoHash) -> bool {
-        self.shared.awake.lock().contains_key(&info_hash)
+        self.shared.awake.lock().get(info_hash).is_some()
+    }
+
+    /// The UDP port of our node of the DHT; `None` while there is none.
+    #[must_use]
+    pub fn dht_port(&self) -> Option<u16> {
+        self.shared.discovery.dht_port()
+    }
+
+    /// Nodes of the DHT that ours knows, IPv4 and IPv6; `None` when it is off.
+    #[must_use]
+    pub fn dht_nodes(&self) -> Option<[usize; 2]> {
+        self.shared.discovery.dht_nodes()
     }
 
     /// Connected peers of all torrents.
@@ -218,6 +335,18 @@ impl Engine {
     #[must_use]
     pub fn memory(&self) -> (u64, u64) {
         self.shared.memory.usage()
+    }
+
+    /// The blocklist and what it kept away.
+    #[must_use]
+    pub fn filter(&self) -> FilterState {
+        self.shared.filter.state()
+    }
+
+    /// How often peers broke the rules, by the name of what they did, since the start.
+    #[must_use]
+    pub fn offences(&self) -> BTreeMap<String, u64> {
+        self.shared.offences.counts()
     }
 
     /// Ends every torrent: reads fail, trackers hear that we stop. Later opens are refused.
@@ -243,7 +372,7 @@ impl Engine {
             return Err(EngineError::ShuttingDown);
         }
         if let Some(handle) = awake
-            .get(&request.info_hash)
+            .get(request.info_hash)
             .filter(|handle| !handle.commands.is_closed())
         {
             handle.join();
@@ -260,7 +389,9 @@ impl Engine {
         let OpenRequest {
             info_hash,
             trackers,
+            web_seeds,
             hints,
+            info_hash_v2,
         } = request;
         let tenant = self.shared.next_key();
         let registration = Registration {
@@ -272,7 +403,9 @@ impl Engine {
         let origin = Origin {
             info_hash,
             trackers,
+            web_seeds,
             hints,
+            info_hash_v2,
         };
         let driven = torrent::drive(
             Arc::clone(&self.shared),
@@ -285,7 +418,10 @@ impl Engine {
         self.shared.runtime.spawn(async move {
             let _counted = counted;
             let _registration = registration;
-            driven.await;
+            // What the driver owned is dropped by then: its reads have failed.
+            if AssertUnwindSafe(driven).catch_unwind().await.is_err() {
+                tracing::error!(torrent = %info_hash, "the torrent's driver panicked; its reads fail, and the next open wakes it afresh");
+            }
         });
         Ok(handle)
     }

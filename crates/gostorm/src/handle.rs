@@ -3,20 +3,23 @@
 //! Made by the engine when a torrent wakes. The count of users is changed under the engine's lock when it
 //! grows, so that going to sleep cannot come between.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
 use gostorm_core::resolve::Progress;
 use gostorm_core::{PeerStats, ReaderKey, ReaderStats, Stats};
-use gostorm_wire::{InfoHash, PeerHint};
+use gostorm_wire::{InfoHash, InfoHashV2, PeerHint};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::error::ResolveError;
 use crate::listen::Incoming;
 use crate::place::Place;
 use crate::read::{FileChoice, OnDoubt, Reply};
+use crate::tracker::TrackerState;
+use crate::web_seed::WebSeedError;
 
 /// Commands that may wait for one driver: above what the kernel sends at a time (`max_background`
 /// 1024 and a few synchronous reads), with a place kept for the close of each open stream.
@@ -45,6 +48,8 @@ pub(crate) struct Opening {
     pub(crate) place: Arc<Place>,
     /// Whom to tell of doubts; without it every byte must be verified.
     pub(crate) on_doubt: Option<OnDoubt>,
+    /// Where it will come to, and what it has before that, if it said so before the files were known.
+    pub(crate) expected: Option<(u64, u64)>,
 }
 
 /// What a driver is told.
@@ -59,6 +64,12 @@ pub(crate) enum Command {
         offset: u64,
         len: u32,
     },
+    /// A reader will come to a place of the file, from `read` bytes that it has from elsewhere.
+    Expect {
+        reader: ReaderKey,
+        offset: u64,
+        read: u64,
+    },
     /// A stream closed.
     Close { reader: ReaderKey },
     /// Somebody wants the info dict.
@@ -70,6 +81,13 @@ pub(crate) enum Command {
     Inspect {
         reply: oneshot::Sender<TorrentState>,
     },
+    /// Somebody wants to look at one file; wakes nothing.
+    Glimpse {
+        choice: FileChoice,
+        tell: Box<dyn FnOnce(Glimpse) + Send>,
+    },
+    /// The torrent leaves the library: it ends now, whoever reads it, and nothing of it is kept.
+    Forget,
 }
 
 /// How an awake torrent stands.
@@ -83,14 +101,44 @@ pub struct TorrentState {
     pub peers: Vec<PeerStats>,
     /// Open readers, and why they stood still.
     pub readers: Vec<ReaderStats>,
+    /// Its trackers, tier after tier.
+    pub trackers: Vec<TrackerState>,
+    /// Its web seeds (BEP 19).
+    pub web_seeds: Vec<WebSeedState>,
+}
+
+/// How one file of an awake torrent stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Glimpse {
+    /// The info dict is known.
+    pub resolved: bool,
+    /// Connected peers of the torrent.
+    pub peers: usize,
+    /// The verified bytes of the file that are held, in order and apart from each other.
+    pub buffered: Vec<Range<u64>>,
+}
+
+/// How a web seed of an awake torrent stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSeedState {
+    /// As the torrent names it.
+    pub url: String,
+    /// Blocks can be asked of it.
+    pub serving: bool,
+    /// It is not asked again while the torrent is awake.
+    pub given_up: bool,
+    /// What was wrong with it last.
+    pub error: Option<WebSeedError>,
 }
 
 /// What a torrent needs to find its peers when the store knows nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) info_hash: InfoHash,
-    pub(crate) trackers: Vec<String>,
+    pub(crate) trackers: Vec<Vec<String>>,
+    pub(crate) web_seeds: Vec<String>,
     pub(crate) hints: Vec<PeerHint>,
+    pub(crate) info_hash_v2: Option<InfoHashV2>,
 }
 
 /// An awake torrent as the rest of the engine sees it.
@@ -100,6 +148,8 @@ pub(crate) struct Handle {
     pub(crate) incoming: mpsc::Sender<Incoming>,
     users: AtomicUsize,
     left: Notify,
+    /// Too many torrents are idle, and this one is for longest.
+    may_sleep: AtomicBool,
 }
 
 impl Handle {
@@ -109,6 +159,7 @@ impl Handle {
             incoming,
             users: AtomicUsize::new(0),
             left: Notify::new(),
+            may_sleep: AtomicBool::new(false),
         }
     }
 
@@ -129,7 +180,23 @@ impl Handle {
         self.users.load(Ordering::Acquire)
     }
 
-    /// The last user has left, at least once since the last call.
+    /// It need not wait for users any longer than now.
+    pub(crate) fn ask_to_sleep(&self) {
+        self.may_sleep.store(true, Ordering::Release);
+        self.left.notify_one();
+    }
+
+    /// It was asked to, and nobody has used it since.
+    pub(crate) fn may_sleep_now(&self) -> bool {
+        self.may_sleep.load(Ordering::Acquire)
+    }
+
+    /// It is used again.
+    pub(crate) fn stay_awake(&self) {
+        self.may_sleep.store(false, Ordering::Release);
+    }
+
+    /// The last user has left, or it was asked to sleep, at least once since the last call.
     pub(crate) async fn last_left(&self) {
         self.left.notified().await;
     }

@@ -6,11 +6,14 @@
 //! yields exactly one [`HashResult`], however often it is advanced; a piece whose hash matches is marked verified
 //! before the result is sent, so that readers need not wait for the driver.
 //!
+//! The blocks of a v2 torrent are hashed each by itself, in any order ([`Hasher::leaves`]); what their hashes mean is for
+//! the driver's swarm to say.
+//!
 //! A thread is woken once for [`HASH_BATCH`] blocks, since a wake-up costs as much as hashing a third of a block.
 
 mod worker;
 
-pub use worker::{HashKey, HashResult};
+pub use worker::{HashKey, HashResult, Hashed, LeafResult};
 
 use std::sync::Arc;
 use std::thread;
@@ -37,10 +40,12 @@ pub struct HashRequest<'a> {
     pub buffer: &'a Arc<PieceBuf>,
     /// The SHA-1 that the metainfo states.
     pub expected: [u8; 20],
+    /// Zeros behind the bytes of the buffer that are hashed as well: a hybrid's padding.
+    pub zeros: u32,
     /// Whether the block digests are wanted even if the piece is good.
     pub want_digests: bool,
     /// Where the verdict goes. Unbounded, since there is one for each piece buffer, and the budget bounds these.
-    pub done: &'a UnboundedSender<HashResult>,
+    pub done: &'a UnboundedSender<Hashed>,
 }
 
 /// The hash threads. They end when this is dropped; verdicts that are still due are then not sent.
@@ -77,6 +82,7 @@ impl Hasher {
             key: request.key,
             buffer: Arc::clone(request.buffer),
             expected: request.expected,
+            zeros: request.zeros,
             want_digests: request.want_digests,
             done: request.done.clone(),
         };
@@ -85,6 +91,24 @@ impl Hasher {
             request.buffer.hashing_asked(filled);
         }
         queued
+    }
+
+    /// Has blocks of a piece hashed, each by itself; they are filled. False if the thread's queue is full: ask again
+    /// later.
+    pub fn leaves(
+        &self,
+        key: HashKey,
+        buffer: &Arc<PieceBuf>,
+        blocks: &[u32],
+        done: &UnboundedSender<Hashed>,
+    ) -> bool {
+        let job = Job::Leaves {
+            piece: key.1,
+            buffer: Arc::clone(buffer),
+            blocks: blocks.into(),
+            done: done.clone(),
+        };
+        self.send(key, job)
     }
 
     /// Drops the state of a piece that is given up. Best effort: the state of a buffer that nobody holds any more

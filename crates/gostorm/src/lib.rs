@@ -11,32 +11,53 @@
 //! an error at its deadline, or by one when its driver ends; payload lies in [`pool::Pool`] buffers,
 //! within one byte budget for all torrents.
 
+mod awake;
+mod blocklist;
 pub mod cache;
 mod config;
 pub mod dial;
+mod discovery;
+mod encryption;
 mod engine;
 mod error;
+mod filter;
 mod handle;
 pub mod hasher;
+mod idle;
 mod limits;
 pub mod listen;
 mod memory;
+pub mod nat;
+pub mod net;
+mod offences;
 pub mod peer;
 mod place;
 pub mod pool;
 mod read;
+mod rests;
+mod scrape;
 mod shared;
 mod store;
 mod stream;
 mod torrent;
 pub mod tracker;
+pub mod transport;
+pub mod utp;
+mod web_seed;
 
-pub use config::Config;
+pub use blocklist::{BlocklistConfig, BlocklistSource, ListError, read_blocklist};
+pub use config::{Config, Timeouts};
+pub use discovery::DiscoveryConfig;
+pub use encryption::{Encrypt, Encryption};
 pub use engine::{Engine, OpenRequest, Resolution};
 pub use error::{EngineError, ResolveError};
+pub use filter::FilterState;
 pub use gostorm_core::resolve::Progress;
-pub use gostorm_core::{KnownPeer, Policy};
-pub use handle::TorrentState;
-pub use read::{FileChoice, OnDoubt, ReadError};
-pub use store::{StoreFailure, StoredTorrent, TorrentStore};
+pub use gostorm_core::{KnownPeer, Policy, Source};
+pub use gostorm_wire::mse::Methods;
+pub use handle::{Glimpse, TorrentState, WebSeedState};
+pub use read::{FileChoice, OnDoubt, ReadError, Served};
+pub use store::{FetchedList, StoreFailure, StoredTorrent, TorrentStore};
 pub use stream::Stream;
+pub use tracker::{Retrackers, RetrackersMode, TrackerState};
+pub use web_seed::WebSeedError;

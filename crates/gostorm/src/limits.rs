@@ -1,87 +1,147 @@
-//! The limits of the process in both directions, shared out among the awake torrents.
+//! The limits of the process, shared out among the awake torrents: bytes per second in both directions, and connections.
 //!
-//! Every driver joins when its torrent runs, says when it has readers, and hears when the shares change.
-//! Upload is shared by all that are awake, download by those that somebody reads: a film that was closed a
-//! moment ago takes nothing from the one that is played. The lock is a leaf.
+//! Every driver joins when its torrent wakes, says what it does, and hears when the shares change. Upload is shared by all
+//! that run, download by those that somebody reads: a film that was closed a moment ago takes nothing from the one that
+//! is played. Connections go to those that are read or looked for first, in equal parts; what these leave is divided among
+//! the others. Nothing is waited for: a torrent whose share shrinks lets peers go, so that there is no deadlock, and for
+//! that moment there may be more than the limit. The lock is a leaf.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::config::Config;
+
+/// What a torrent does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It looks for its info dict.
+    Searching,
+    /// It runs, and nobody reads it.
+    Unread,
+    /// It runs, and somebody reads it.
+    Read,
+}
+
 /// Among how many a limit is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sharers {
-    awake: u64,
-    reading: u64,
+    searching: u64,
+    unread: u64,
+    read: u64,
 }
 
-/// The limits, bytes per second; `None`: no limit.
+/// What one torrent may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Bytes per second; `None`: no limit.
+    pub(crate) download: Option<u64>,
+    pub(crate) upload: Option<u64>,
+    /// Connections that are dialled at most; an eighth as many more may dial us.
+    pub(crate) connections: usize,
+}
+
+/// See the module.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    download: Option<u64>,
-    upload: Option<u64>,
-    /// The running torrents, and whether somebody reads each.
-    torrents: Mutex<BTreeMap<u64, bool>>,
+    all: Share,
+    each: Share,
+    torrents: Mutex<BTreeMap<u64, Activity>>,
     sharers: watch::Sender<Sharers>,
 }
 
 impl Limits {
-    pub(crate) fn new(download: Option<u64>, upload: Option<u64>) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
-            download,
-            upload,
+            all: Share {
+                download: config.download_limit,
+                upload: config.upload_limit,
+                connections: config.connections_max,
+            },
+            each: Share {
+                download: config.download_limit_per_torrent,
+                upload: config.upload_limit_per_torrent,
+                connections: config.connections_per_torrent,
+            },
             torrents: Mutex::new(BTreeMap::new()),
             sharers: watch::Sender::new(Sharers::default()),
         }
     }
 
-    /// A torrent runs. What is received changes with the shares.
+    /// A torrent wakes. What is received changes with the shares.
     pub(crate) fn join(&self, tenant: u64) -> watch::Receiver<Sharers> {
         let sharers = self.sharers.subscribe();
         self.change(|torrents| {
-            torrents.insert(tenant, false);
+            torrents.insert(tenant, Activity::Searching);
         });
         sharers
     }
 
-    /// Somebody reads a running torrent, or nobody does any more.
-    pub(crate) fn set_reading(&self, tenant: u64, reading: bool) {
+    /// A torrent that joined does something else.
+    pub(crate) fn set(&self, tenant: u64, activity: Activity) {
         self.change(|torrents| {
             if let Some(known) = torrents.get_mut(&tenant) {
-                *known = reading;
+                *known = activity;
             }
         });
     }
 
-    /// A torrent went to sleep, whether it ever ran or not.
+    /// A torrent went to sleep, whether it ever joined or not.
     pub(crate) fn leave(&self, tenant: u64) {
         self.change(|torrents| {
             torrents.remove(&tenant);
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<u64, bool>)) {
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<u64, Activity>)) {
         let mut torrents = self.torrents.lock();
         change(&mut torrents);
+        let count = |activity| {
+            torrents
+                .values()
+                .filter(|known| **known == activity)
+                .count() as u64
+        };
         let now = Sharers {
-            awake: torrents.len() as u64,
-            reading: torrents.values().filter(|reading| **reading).count() as u64,
+            searching: count(Activity::Searching),
+            unread: count(Activity::Unread),
+            read: count(Activity::Read),
         };
         self.sharers
             .send_if_modified(|last| std::mem::replace(last, now) != now);
     }
 
-    /// The share of one torrent: download, upload.
-    pub(crate) fn share(&self, sharers: Sharers) -> (Option<u64>, Option<u64>) {
-        let part = |limit: u64, among: u64| {
+    /// The share of one torrent.
+    pub(crate) fn share(&self, sharers: Sharers, activity: Activity) -> Share {
+        let rate = |all: Option<u64>, each: Option<u64>, among: u64| {
             // Only a limit of nothing is nothing.
-            (limit / among.max(1)).max(limit.min(1))
+            let part = all.map(|limit| (limit / among.max(1)).max(limit.min(1)));
+            part.into_iter().chain(each).min()
         };
-        (
-            self.download.map(|limit| part(limit, sharers.reading)),
-            self.upload.map(|limit| part(limit, sharers.awake)),
-        )
+        let running = sharers.read + sharers.unread;
+        Share {
+            download: rate(self.all.download, self.each.download, sharers.read),
+            upload: rate(self.all.upload, self.each.upload, running),
+            connections: self.connections(sharers, activity),
+        }
+    }
+
+    fn connections(&self, sharers: Sharers, activity: Activity) -> usize {
+        let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        // A ninth of the places is for those who dial us.
+        let part =
+            |all: usize, among: usize| (all / among.max(1) * 8 / 9).min(self.each.connections);
+        let first = count(sharers.read + sharers.searching);
+        let of_first = part(self.all.connections, first).max(1);
+        match activity {
+            Activity::Read | Activity::Searching => of_first,
+            Activity::Unread => {
+                let taken = first.saturating_mul(of_first + of_first / 8);
+                let rest = self.all.connections.saturating_sub(taken);
+                part(rest, count(sharers.unread))
+            }
+        }
     }
 }
 
@@ -89,38 +149,108 @@ impl Limits {
 mod tests {
     use super::*;
 
+    fn limits(download: Option<u64>, upload: Option<u64>, connections: usize) -> Limits {
+        Limits::new(&Config {
+            download_limit: download,
+            upload_limit: upload,
+            connections_max: connections,
+            ..Config::default()
+        })
+    }
+
+    fn rates(share: Share) -> (Option<u64>, Option<u64>) {
+        (share.download, share.upload)
+    }
+
     #[test]
     fn a_limit_is_shared_by_those_who_use_it() {
-        let limits = Limits::new(Some(900), Some(600));
+        let limits = limits(Some(900), Some(600), 500);
         let mut first = limits.join(1);
         assert!(first.has_changed().is_ok_and(|changed| changed));
-        let _second = limits.join(2);
-        let _third = limits.join(3);
+        for tenant in [2, 3] {
+            let _ = limits.join(tenant);
+        }
+        for tenant in [1, 2, 3] {
+            limits.set(tenant, Activity::Unread);
+        }
         let shares = |limits: &Limits, of: &mut watch::Receiver<Sharers>| {
-            limits.share(*of.borrow_and_update())
+            rates(limits.share(*of.borrow_and_update(), Activity::Read))
         };
         assert_eq!(shares(&limits, &mut first), (Some(900), Some(200)));
-        limits.set_reading(1, true);
-        limits.set_reading(2, true);
+        limits.set(1, Activity::Read);
+        limits.set(2, Activity::Read);
         assert_eq!(shares(&limits, &mut first), (Some(450), Some(200)));
-        limits.set_reading(2, true);
+        limits.set(2, Activity::Read);
         assert!(first.has_changed().is_ok_and(|changed| !changed));
         limits.leave(2);
         limits.leave(7);
-        limits.set_reading(7, true);
+        limits.set(7, Activity::Read);
         assert_eq!(shares(&limits, &mut first), (Some(900), Some(300)));
     }
 
     #[test]
     fn no_limit_is_shared_as_none_and_nothing_as_nothing() {
         let many = Sharers {
-            awake: 1_000,
-            reading: 1_000,
+            searching: 0,
+            unread: 0,
+            read: 1_000,
         };
-        assert_eq!(Limits::new(None, None).share(many), (None, None));
-        assert_eq!(
-            Limits::new(Some(5), Some(0)).share(many),
-            (Some(1), Some(0))
-        );
+        let share =
+            |download, upload| rates(limits(download, upload, 500).share(many, Activity::Read));
+        assert_eq!(share(None, None), (None, None));
+        assert_eq!(share(Some(5), Some(0)), (Some(1), Some(0)));
+    }
+
+    #[test]
+    fn one_torrent_has_a_limit_of_its_own_as_well() {
+        let limits = Limits::new(&Config {
+            download_limit: Some(1_000),
+            download_limit_per_torrent: Some(400),
+            upload_limit: None,
+            upload_limit_per_torrent: Some(70),
+            ..Config::default()
+        });
+        let read = |read| Sharers {
+            read,
+            ..Sharers::default()
+        };
+        let share = |among| rates(limits.share(read(among), Activity::Read));
+        assert_eq!(share(1), (Some(400), Some(70)));
+        assert_eq!(share(4), (Some(250), Some(70)));
+    }
+
+    #[test]
+    fn connections_go_to_what_is_played_first_and_are_never_more_than_there_are() {
+        for all in [10, 100, 500] {
+            let limits = limits(None, None, all);
+            for read in 0..40_u64 {
+                for unread in 0..40_u64 {
+                    let sharers = Sharers {
+                        searching: read / 3,
+                        read: read - read / 3,
+                        unread,
+                    };
+                    let places = |activity| {
+                        let share = limits.share(sharers, activity).connections;
+                        assert!(share <= 25);
+                        u64::try_from(share + share / 8).unwrap_or(u64::MAX)
+                    };
+                    let (first, rest) = (places(Activity::Read), places(Activity::Unread));
+                    assert!(first >= 1 && first >= rest.min(first));
+                    let used = read * first + unread * rest;
+                    assert!(
+                        used <= (all as u64).max(read),
+                        "{used} of {all} for {read} and {unread}"
+                    );
+                }
+            }
+            let alone = Sharers {
+                read: 1,
+                unread: 100,
+                ..Sharers::default()
+            };
+            let expected = 25.min(all * 8 / 9);
+            assert_eq!(limits.share(alone, Activity::Read).connections, expected);
+        }
     }
 }

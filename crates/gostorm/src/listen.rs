@@ -1,24 +1,28 @@
-//! Incoming connections: accept, read the handshake, hand the peer to the driver of its torrent.
+//! Incoming connections, over TCP and perhaps uTP: accept, read the handshake, hand the peer to the driver of its torrent.
 //!
 //! Started once for the process by the engine, which answers [`Accept::accepts`]. What always holds: nobody learns
 //! from us which torrents we have but who names one that is awake (an unknown info-hash gets no byte); at most
-//! [`HALF_OPEN_MAX`] handshakes are under way in all, and [`HALF_OPEN_PER_IP_MAX`] from one address; each ends within
-//! [`HANDSHAKE_TIMEOUT`]; dropping the [`Listener`] closes the sockets and ends all handshakes.
+//! [`HALF_OPEN_MAX`] handshakes are under way over each of the two, and [`HALF_OPEN_PER_IP_MAX`] from one address; each
+//! ends within [`HANDSHAKE_TIMEOUT`]; dropping the [`Listener`] closes the sockets and ends all handshakes.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gostorm_wire::{HANDSHAKE_LEN, Handshake, InfoHash};
+use gostorm_wire::handshake::is_plain;
+use gostorm_wire::{HANDSHAKE_LEN, Handshake, InfoHash, Violation};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use crate::encryption::{Encrypt, Encryption};
+use crate::net::Net;
+use crate::transport::{EncryptError, Transport, respond};
+use crate::utp::{Endpoint, Endpoints};
 
 /// How many incoming handshakes may be under way.
 pub const HALF_OPEN_MAX: usize = 64;
@@ -29,18 +33,47 @@ pub const HALF_OPEN_PER_IP_MAX: usize = 16;
 /// From the connection to the end of the handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The part of a handshake by which a plain connection is told from an encrypted one.
+const PROTOCOL_LEN: usize = 20;
+
 /// The part of a handshake up to and with the info-hash. Some clients send the rest only after our answer.
 const UP_TO_INFO_HASH: usize = 48;
 
 /// How long to leave the kernel alone when it has no file descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-const BACKLOG: i32 = 128;
-
-/// Says which torrents are awake.
+/// Says who may connect, and which torrents are awake.
 pub trait Accept: Send + Sync + 'static {
+    /// From a connection to the end of its handshake.
+    fn handshake_timeout(&self) -> Duration {
+        HANDSHAKE_TIMEOUT
+    }
+
+    /// A connection is closed because of what came: the name of a violation, or that nothing came in time.
+    fn turned_away(&self, _why: TurnedAway<'_>) {}
+
+    /// Whether nothing is to be read from this address; nobody is refused unless this says so. Must not block.
+    fn refuses(&self, _ip: IpAddr) -> bool {
+        false
+    }
+
     /// Where a peer of this torrent goes; `None` if the torrent is unknown, asleep or full. Must not block.
     fn accepts(&self, info_hash: InfoHash) -> Option<Welcome>;
+
+    /// The awake torrent that an encryption handshake means by its
+    /// [`skey_hash`](gostorm_wire::mse::skey_hash). Must not block, and take as long for an unknown one.
+    fn meant_by(&self, skey_hash: &[u8; 20]) -> Option<InfoHash>;
+}
+
+/// Why somebody was turned away.
+#[derive(Clone, Copy, Debug)]
+pub enum TurnedAway<'a> {
+    /// Its handshake is none.
+    Violation(&'a Violation),
+    /// Its handshake did not come in time.
+    HandshakeTimeout,
+    /// So many handshakes of its address were under way.
+    TooMany,
 }
 
 /// What an incoming peer of a known torrent gets.
@@ -48,6 +81,9 @@ pub trait Accept: Send + Sync + 'static {
 pub struct Welcome {
     /// Our answer.
     pub ours: Handshake,
+    /// The torrent's name of v2, if it is a hybrid and was named by its v1 hash: who speaks of v2 is answered with it, so
+    /// that both know the connection to be of v2 (BEP 52).
+    pub twin: Option<InfoHash>,
     /// The driver that takes the peer. If its channel is full or closed, the connection is closed.
     pub to: mpsc::Sender<Incoming>,
 }
@@ -56,11 +92,13 @@ pub struct Welcome {
 #[derive(Debug)]
 pub struct Incoming {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: Transport,
     /// The peer's address. Its port is not the one at which the peer can be dialled.
     pub address: SocketAddr,
     /// What the peer said.
     pub theirs: Handshake,
+    /// The name of the torrent that we answered with.
+    pub agreed: InfoHash,
 }
 
 /// The listening sockets. Dropping it closes them.
@@ -72,22 +110,37 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens at all of `addresses`; an IPv6 address takes IPv6 only. Must be called within a tokio runtime.
+    /// Listens at all of `addresses`; an IPv6 address takes IPv6 only. With `utp` over that as well: an endpoint at
+    /// each of the addresses is added to those. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The first address that cannot be had, and why.
-    pub fn bind(addresses: &[SocketAddr], accept: Arc<dyn Accept>) -> Result<Self, ListenError> {
-        let half_open = HalfOpen {
-            room: Arc::new(Semaphore::new(HALF_OPEN_MAX)),
-            by_ip: Arc::default(),
-        };
+    pub fn bind(
+        net: &Net,
+        addresses: &[SocketAddr],
+        accept: Arc<dyn Accept>,
+        encryption: Encryption,
+        utp: Option<&Endpoints>,
+    ) -> Result<Self, ListenError> {
+        // The sender of a first datagram may be made up: those cannot take the places of TCP.
+        let [half_open_tcp, half_open_utp] = [HalfOpen::new(), HalfOpen::new()];
         let mut bound = Vec::new();
         let mut tasks = JoinSet::new();
         for &address in addresses {
             let in_context = |source| ListenError { address, source };
-            let listener = listen_at(address).map_err(in_context)?;
-            bound.push(listener.local_addr().map_err(in_context)?);
-            tasks.spawn(run(listener, half_open.clone(), Arc::clone(&accept)));
+            let listener = net.listen(address).map_err(in_context)?;
+            let bound_at = listener.local_addr().map_err(in_context)?;
+            bound.push(bound_at);
+            let mut run = |socket, half_open: &HalfOpen| {
+                let accept = Arc::clone(&accept);
+                tasks.spawn(run(socket, half_open.clone(), accept, encryption));
+            };
+            run(Socket::Tcp(listener), &half_open_tcp);
+            if let Some(endpoints) = utp {
+                let endpoint = Arc::new(Endpoint::bind(net, bound_at).map_err(in_context)?);
+                endpoints.add(&endpoint);
+                run(Socket::Utp(endpoint), &half_open_utp);
+            }
         }
         Ok(Self {
             addresses: bound,
@@ -112,6 +165,28 @@ pub struct ListenError {
     pub source: io::Error,
 }
 
+/// Where connections come in.
+enum Socket {
+    Tcp(TcpListener),
+    Utp(Arc<Endpoint>),
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<(Transport, SocketAddr)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((stream.into(), address))
+            }
+            Self::Utp(endpoint) => {
+                let stream = endpoint.accept().await?;
+                let address = stream.remote_addr();
+                Ok((stream.into(), address))
+            }
+        }
+    }
+}
+
 /// Counts the handshakes that are under way.
 #[derive(Clone)]
 struct HalfOpen {
@@ -127,6 +202,13 @@ struct Place {
 }
 
 impl HalfOpen {
+    fn new() -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(HALF_OPEN_MAX)),
+            by_ip: Arc::default(),
+        }
+    }
+
     fn enter(&self, permit: OwnedSemaphorePermit, ip: IpAddr) -> Option<Place> {
         let mut by_ip = self.by_ip.lock();
         let count = by_ip.entry(ip).or_insert(0);
@@ -154,32 +236,14 @@ impl Drop for Place {
     }
 }
 
-fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if address.is_ipv6() {
-        // Else it would take the IPv4 port as well, and an IPv4 listener beside it would fail.
-        socket.set_only_v6(true)?;
-    }
-    // A restart must not wait for the old connections' last states.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
-async fn run(listener: TcpListener, half_open: HalfOpen, accept: Arc<dyn Accept>) {
+async fn run(socket: Socket, half_open: HalfOpen, accept: Arc<dyn Accept>, encryption: Encryption) {
     let mut handshakes = JoinSet::new();
     loop {
         // Room first: when there is none, newcomers wait in the kernel's backlog.
         let Ok(permit) = Arc::clone(&half_open.room).acquire_owned().await else {
             return;
         };
-        let (stream, address) = match listener.accept().await {
+        let (stream, address) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, "an incoming connection was lost");
@@ -190,18 +254,32 @@ async fn run(listener: TcpListener, half_open: HalfOpen, accept: Arc<dyn Accept>
             }
         };
         while handshakes.try_join_next().is_some() {}
+        if accept.refuses(address.ip()) {
+            tracing::debug!(%address, "an incoming connection from a blocked address");
+            continue;
+        }
         let Some(place) = half_open.enter(permit, address.ip()) else {
             tracing::debug!(%address, "too many handshakes from one address");
+            accept.turned_away(TurnedAway::TooMany);
             continue;
         };
         let accept = Arc::clone(&accept);
         handshakes.spawn(async move {
-            let greeted = timeout(HANDSHAKE_TIMEOUT, greet(stream, address, &*accept)).await;
+            let greeted = greet(stream, address, &*accept, encryption);
+            let greeted = timeout(accept.handshake_timeout(), greeted).await;
             drop(place);
             match greeted {
                 Ok(Ok(())) => {}
-                Ok(Err(refusal)) => tracing::debug!(%address, %refusal, "incoming peer refused"),
-                Err(_) => tracing::debug!(%address, "incoming peer sent no handshake in time"),
+                Ok(Err(refusal)) => {
+                    tracing::debug!(%address, %refusal, "incoming peer refused");
+                    if let Refusal::Violation(violation) = &refusal {
+                        accept.turned_away(TurnedAway::Violation(violation));
+                    }
+                }
+                Err(_) => {
+                    tracing::debug!(%address, "incoming peer sent no handshake in time");
+                    accept.turned_away(TurnedAway::HandshakeTimeout);
+                }
             }
         });
     }
@@ -224,9 +302,15 @@ enum Refusal {
     #[error("closed during the handshake: {0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
-    Violation(#[from] gostorm_wire::Violation),
+    Violation(#[from] Violation),
+    #[error(transparent)]
+    Encryption(#[from] EncryptError),
+    #[error("it is not encrypted")]
+    Plain,
     #[error("torrent {0} is not awake here")]
     Unknown(InfoHash),
+    #[error("it means a torrent that is not awake here")]
+    UnknownKey,
     #[error("it is ourselves")]
     SelfConnection,
     #[error("its torrent takes no peer now")]
@@ -234,18 +318,39 @@ enum Refusal {
 }
 
 async fn greet(
-    mut stream: TcpStream,
+    mut stream: Transport,
     address: SocketAddr,
     accept: &dyn Accept,
+    encryption: Encryption,
 ) -> Result<(), Refusal> {
+    stream.tune();
     let mut bytes = [0; HANDSHAKE_LEN];
-    stream.read_exact(&mut bytes[..UP_TO_INFO_HASH]).await?;
-    let info_hash = Handshake::decode(&bytes)?.info_hash;
-    let welcome = accept
-        .accepts(info_hash)
-        .ok_or(Refusal::Unknown(info_hash))?;
-    stream.set_nodelay(true)?;
-    stream.write_all(&welcome.ours.encode()).await?;
+    let mut first = [0; PROTOCOL_LEN];
+    stream.read_exact(&mut first).await?;
+    match (is_plain(&first), encryption.incoming) {
+        (true, Encrypt::Require) => return Err(Refusal::Plain),
+        (false, Encrypt::Off) => return Err(Violation::NotBitTorrent.into()),
+        (true, Encrypt::Prefer | Encrypt::Off) => {}
+        (false, Encrypt::Prefer | Encrypt::Require) => {
+            let find = |skey_hash: &[u8; 20]| accept.meant_by(skey_hash);
+            if !respond(&mut stream, &first, encryption.methods, find).await? {
+                return Err(Refusal::UnknownKey);
+            }
+            stream.read_exact(&mut first).await?;
+        }
+    }
+    bytes[..PROTOCOL_LEN].copy_from_slice(&first);
+    stream
+        .read_exact(&mut bytes[PROTOCOL_LEN..UP_TO_INFO_HASH])
+        .await?;
+    let asked = Handshake::decode(&bytes)?;
+    let mut welcome = accept
+        .accepts(asked.info_hash)
+        .ok_or(Refusal::Unknown(asked.info_hash))?;
+    if let Some(twin) = welcome.twin.filter(|_| asked.reserved.v2) {
+        welcome.ours.info_hash = twin;
+    }
+    stream.write_all(&mut welcome.ours.encode()).await?;
     stream.read_exact(&mut bytes[UP_TO_INFO_HASH..]).await?;
     let theirs = Handshake::decode(&bytes)?;
     if theirs.peer_id == welcome.ours.peer_id {
@@ -255,6 +360,7 @@ async fn greet(
         stream,
         address,
         theirs,
+        agreed: welcome.ours.info_hash,
     };
     welcome.to.try_send(incoming).map_err(|_| Refusal::Full)
 }

@@ -8,6 +8,7 @@
 //! handle lives ends with exactly one [`PeerWhat::Closed`]; one whose handle was dropped ends without an event.
 
 mod connection;
+mod flood;
 mod inbox;
 mod receive;
 mod transmit;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use gostorm_wire::{BlockSpan, FrameLimits, Message, Violation};
 
 use crate::pool::BlockBuf;
+use crate::web_seed::WebSeedError;
 
 /// What holds for one connection.
 #[derive(Debug, Clone)]
@@ -95,19 +97,31 @@ pub enum CloseReason {
     /// A block that we cannot have asked for.
     #[error("a block that nobody asks for: {0}")]
     MisalignedBlock(BlockSpan),
+    /// More messages than its blocks and the time account for: it makes us work for nothing.
+    #[error("the peer floods us with messages")]
+    Flood,
     /// No message was completed within [`PeerConfig::idle_timeout`].
     #[error("the peer was silent for too long")]
     Idle,
     /// Nothing could be written within [`PeerConfig::write_timeout`].
     #[error("the peer does not read what it is sent")]
     WriteStalled,
+    /// Our own task of the peer panicked.
+    #[error("our side of the connection broke")]
+    Broken,
+    /// A web seed does not serve any more.
+    #[error(transparent)]
+    WebSeed(#[from] WebSeedError),
 }
 
 impl CloseReason {
     /// Whether the peer did what no honest peer does.
     #[must_use]
     pub fn is_violation(&self) -> bool {
-        matches!(self, Self::Violation(_) | Self::MisalignedBlock(_))
+        matches!(
+            self,
+            Self::Violation(_) | Self::MisalignedBlock(_) | Self::Flood
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Shared by the stream that asks and the driver that answers.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use gostorm_wire::Info;
@@ -13,6 +13,31 @@ pub type FileChoice = Arc<dyn Fn(&Info) -> Option<usize> + Send + Sync>;
 /// Is told that these bytes of the file may have been wrong when they were read, so that whoever keeps a copy forgets
 /// it; also after the stream was closed. Called by the torrent's driver: it must not block.
 pub type OnDoubt = Arc<dyn Fn(Range<u64>) + Send + Sync>;
+
+/// The bytes of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Their piece was verified before they were served. Others must not be kept: they may turn out wrong.
+    pub verified: bool,
+}
+
+impl Served<'_> {
+    /// What a read of nothing gets.
+    pub(crate) const NOTHING: Self = Self {
+        bytes: &[],
+        verified: true,
+    };
+}
+
+impl Deref for Served<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes
+    }
+}
 
 /// Why a read has no bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,15 +60,15 @@ pub enum ReadError {
 /// or by a driver that panics, fails.
 pub(crate) struct Reply(Option<Call>);
 
-type Call = Box<dyn FnOnce(Result<&[u8], ReadError>) + Send>;
+type Call = Box<dyn FnOnce(Result<Served<'_>, ReadError>) + Send>;
 
 impl Reply {
-    pub(crate) fn new(call: impl FnOnce(Result<&[u8], ReadError>) + Send + 'static) -> Self {
+    pub(crate) fn new(call: impl FnOnce(Result<Served<'_>, ReadError>) + Send + 'static) -> Self {
         Self(Some(Box::new(call)))
     }
 
     /// Answers.
-    pub(crate) fn send(mut self, result: Result<&[u8], ReadError>) {
+    pub(crate) fn send(mut self, result: Result<Served<'_>, ReadError>) {
         if let Some(call) = self.0.take() {
             call(result);
         }
@@ -70,9 +95,15 @@ mod tests {
         let (sender, answers) = channel();
         let reply = |number: u8| {
             let sender = sender.clone();
-            Reply::new(move |result| sender.send((number, result.map(<[u8]>::to_vec))).unwrap())
+            Reply::new(move |result| {
+                let bytes = result.map(|served| served.bytes.to_vec());
+                sender.send((number, bytes)).unwrap();
+            })
         };
-        reply(1).send(Ok(b"bytes"));
+        reply(1).send(Ok(Served {
+            bytes: b"bytes",
+            verified: true,
+        }));
         drop(reply(2));
         drop(sender);
         let answers: Vec<_> = answers.into_iter().collect();

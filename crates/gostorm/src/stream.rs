@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{OwnedPermit, error::TrySendError};
 
 use crate::handle::{Command, Handle, Opening, ReadRequest};
 use crate::place::Place;
-use crate::read::{FileChoice, OnDoubt, ReadError, Reply};
+use crate::read::{FileChoice, OnDoubt, ReadError, Reply, Served};
 
 /// An open file.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ impl Stream {
             choice,
             place: Arc::clone(&place),
             on_doubt,
+            expected: None,
         };
         torrent.commands.try_send(Command::Open(opening)).ok()?;
         Some(Self {
@@ -56,7 +57,7 @@ impl Stream {
         &self,
         offset: u64,
         len: u32,
-        reply: impl FnOnce(Result<&[u8], ReadError>) + Send + 'static,
+        reply: impl FnOnce(Result<Served<'_>, ReadError>) + Send + 'static,
     ) {
         let Some(located) = self.place.located.get() else {
             return self.wait(offset, len, Reply::new(reply));
@@ -66,12 +67,15 @@ impl Stream {
             return reply(Err(ReadError::Unavailable));
         };
         if len == 0 {
-            return reply(Ok(&[]));
+            return reply(Ok(Served::NOTHING));
         }
         let mut reply = Some(reply);
         let serve = |bytes: &[u8]| {
             if let Some(reply) = reply.take() {
-                reply(Ok(bytes));
+                reply(Ok(Served {
+                    bytes,
+                    verified: true,
+                }));
             }
         };
         let served = located.cache.read(
@@ -87,16 +91,31 @@ impl Stream {
         }
     }
 
-    /// Tells the driver how far this reader is. One that is behind is not told: the next position says
-    /// more, and the room in its queue is for reads that wait.
+    /// The reader will come to `offset`: it has the `read` bytes before that, in sequence, from elsewhere (a disk). Its
+    /// window begins there, and what is before is not fetched. To be said again while it is on its way.
+    pub fn expect(&self, offset: u64, read: u64) {
+        self.post(Command::Expect {
+            reader: self.reader,
+            offset,
+            read,
+        });
+    }
+
+    /// Tells the driver how far this reader is.
     fn post_position(&self, offset: u64, len: u32) {
+        self.post(Command::Position {
+            reader: self.reader,
+            offset,
+            len,
+        });
+    }
+
+    /// Tells the driver where this reader is. One that is behind is not told: the next such word says more, and the
+    /// room in its queue is for reads that wait.
+    fn post(&self, command: Command) {
         let commands = &self.torrent.commands;
         if commands.capacity() > commands.max_capacity() / 2 {
-            let _ = commands.try_send(Command::Position {
-                reader: self.reader,
-                offset,
-                len,
-            });
+            let _ = commands.try_send(command);
         }
     }
 
@@ -176,7 +195,7 @@ mod tests {
         for _ in 0..2 * COMMANDS_MAX {
             let answer = answer.clone();
             stream.read(5, 10, move |bytes| {
-                answer.send(bytes.map(<[u8]>::len)).unwrap()
+                answer.send(bytes.map(|bytes| bytes.len())).unwrap()
             });
             assert_eq!(answered.try_recv(), Ok(Ok(10)));
         }

@@ -1,85 +1,51 @@
-//! Announces to HTTP and HTTPS trackers (BEP 3, 7, 23); the codec is `gostorm_wire`'s.
+//! Talks to trackers: HTTP and HTTPS (BEP 3, 7, 23, 48), UDP (BEP 15, 41); the codecs are `gostorm_wire`'s.
 //!
 //! One [`TrackerClient`] serves the process; drivers call [`TrackerClient::announce`]. What always holds: an announce
-//! ends within [`ANNOUNCE_TIMEOUT`], redirects included; at most [`BODY_LEN_MAX`] bytes of an answer are read, after
-//! decompression; no cookies, no proxy of the environment, no referrer, no connection is kept; a torrent's author or
-//! a redirect cannot make us call local services (see `reach`); no error text shows a URL, which may hold a passkey.
+//! ends within [`ANNOUNCE_TIMEOUT`], redirects and repeated questions included; what is read of an answer is bounded; a
+//! torrent's author or a redirect cannot make us call local services (see `net::reach` and [`udp`]); no error text shows
+//! a URL, which may hold a passkey.
 
-mod reach;
+mod answer;
+mod door;
+mod error;
+mod http;
+mod limits;
+mod state;
+pub(crate) mod tiers;
+mod udp;
 
-use std::net::SocketAddr;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::Arc;
 
-use gostorm_wire::{AnnounceError, AnnounceRequest, AnnounceResponse};
-use reqwest::header::LOCATION;
-use reqwest::{Client, Response, StatusCode, redirect};
-use tokio::time::timeout;
+use gostorm_wire::tracker::{ScrapeCounts, scrape_url};
+use gostorm_wire::{AnnounceError, AnnounceRequest, AnnounceResponse, InfoHash};
+use reqwest::StatusCode;
 use url::Url;
 
-use reach::{Reach, Resolver, is_global};
+pub use self::answer::{Announced, MorePeers};
+pub use self::error::TrackerError;
+use self::http::{Answer, HttpTrackers};
+pub use self::limits::ANNOUNCE_TIMEOUT;
+pub use self::state::TrackerState;
+pub use self::tiers::{Retrackers, RetrackersMode};
+use self::udp::UdpTrackers;
+use crate::net::Net;
+use crate::net::reach::Reach;
 
-/// How long an announce may take in all.
-pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// The longest answer that is read.
-pub const BODY_LEN_MAX: usize = 1 << 20;
-
-/// How many redirects are followed.
-pub const REDIRECTS_MAX: usize = 5;
-
-const USER_AGENT: &str = concat!("GoStream/", env!("CARGO_PKG_VERSION"));
-
-/// Why an announce has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum TrackerError {
-    /// The tracker's URL is none.
-    #[error("the tracker's URL is not valid: {0}")]
-    BadUrl(#[from] url::ParseError),
-    /// Only http and https are spoken.
-    #[error("trackers of scheme {scheme}: are not supported")]
-    Unsupported {
-        /// What comes before the colon.
-        scheme: String,
-    },
-    /// No connection, or it broke, or TLS failed.
-    #[error("the tracker cannot be reached: {0}")]
-    Http(String),
-    /// It took too long.
-    #[error("the tracker did not answer within {} s", ANNOUNCE_TIMEOUT.as_secs())]
-    Timeout,
-    /// An answer of another status than 200, without a reason in it.
-    #[error("the tracker answered with HTTP status {0}")]
-    Status(u16),
-    /// An answer of more than [`BODY_LEN_MAX`] bytes.
-    #[error("the tracker's answer is longer than {BODY_LEN_MAX} bytes")]
-    TooLong,
-    /// More than [`REDIRECTS_MAX`], or round in circles.
-    #[error("the tracker redirects more than {REDIRECTS_MAX} times")]
-    TooManyRedirects,
-    /// A redirect that leads nowhere, or away from https.
-    #[error("the tracker redirects {0}")]
-    BadRedirect(&'static str),
-    /// The address is one that this URL may not reach; see the module.
-    #[error("the tracker's address is local, and its URL is not one that may lead there")]
-    OutOfReach,
-    /// The tracker refuses, or what it sent is no answer.
-    #[error(transparent)]
-    Answer(#[from] AnnounceError),
-}
-
-/// Speaks to HTTP trackers.
-#[derive(Debug, Default)]
+/// Speaks to trackers.
+#[derive(Debug)]
 pub struct TrackerClient {
-    /// One for each reach, made when first used: a client costs memory for its root certificates.
-    clients: [OnceLock<Client>; Reach::ALL.len()],
+    http: HttpTrackers,
+    udp: Arc<UdpTrackers>,
 }
 
 impl TrackerClient {
     /// A client without connections.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(net: Arc<Net>) -> Self {
+        Self {
+            udp: Arc::new(UdpTrackers::new(Arc::clone(&net))),
+            http: HttpTrackers::new(net),
+        }
     }
 
     /// Announces to the tracker at `url` and waits for the answer.
@@ -90,110 +56,45 @@ impl TrackerClient {
         &self,
         url: &str,
         request: &AnnounceRequest,
-    ) -> Result<AnnounceResponse, TrackerError> {
-        let url = request.to_url(&Url::parse(url)?);
-        timeout(ANNOUNCE_TIMEOUT, self.fetch(url, Reach::Anywhere))
-            .await
-            .map_err(|_| TrackerError::Timeout)?
+    ) -> Result<Announced, TrackerError> {
+        let url = Url::parse(url)?;
+        if url.scheme() == "udp" {
+            return self.udp.announce(&url, request).await;
+        }
+        let asked = request.to_url(&url);
+        let answer = self.http.get(asked, Reach::of_tracker(&url)).await?;
+        let answer = read(&answer, AnnounceResponse::parse)?;
+        Ok(Announced { answer, more: None })
     }
 
-    /// `floor` is the least strict reach for the first request.
-    async fn fetch(&self, url: Url, floor: Reach) -> Result<AnnounceResponse, TrackerError> {
-        let mut url = url;
-        let mut floor = floor;
-        for _ in 0..=REDIRECTS_MAX {
-            let reach = floor.max(Reach::of(&url));
-            let response = self.get(&url, reach).await?;
-            if !response.status().is_redirection() {
-                return read_answer(response).await;
-            }
-            if comes_from_the_internet(response.remote_addr()) {
-                floor = Reach::GlobalOnly;
-            }
-            url = redirect_target(&url, &response)?;
+    /// Asks the tracker at `url` how many peers a torrent has, without becoming one of them (BEP 48). `url` is where
+    /// one announces.
+    ///
+    /// # Errors
+    /// See [`TrackerError`]; many trackers cannot be asked.
+    pub async fn scrape(&self, url: &str, torrent: InfoHash) -> Result<ScrapeCounts, TrackerError> {
+        let url = Url::parse(url)?;
+        if url.scheme() == "udp" {
+            return self.udp.scrape(&url, torrent).await;
         }
-        Err(TrackerError::TooManyRedirects)
-    }
-
-    async fn get(&self, url: &Url, reach: Reach) -> Result<Response, TrackerError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            let scheme = url.scheme().to_owned();
-            return Err(TrackerError::Unsupported { scheme });
-        }
-        if !reach.permits_host(url) {
-            return Err(TrackerError::OutOfReach);
-        }
-        let sent = self.client(reach)?.get(url.clone()).send().await;
-        sent.map_err(http_error)
-    }
-
-    fn client(&self, reach: Reach) -> Result<&Client, TrackerError> {
-        let place = &self.clients[reach as usize];
-        if let Some(client) = place.get() {
-            return Ok(client);
-        }
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            // A torrent that sleeps holds no socket.
-            .pool_max_idle_per_host(0)
-            .dns_resolver(Resolver(reach))
-            .build()
-            .map_err(http_error)?;
-        Ok(place.get_or_init(|| client))
+        let asked = scrape_url(&url, torrent).ok_or(TrackerError::NoScrape)?;
+        // As far as its announce URL, of which it is the twin.
+        let answer = self.http.get(asked, Reach::of_tracker(&url)).await?;
+        read(&answer, |body| ScrapeCounts::parse(body, torrent))
     }
 }
 
-/// An address that is not known counts as public, which is the stricter.
-fn comes_from_the_internet(address: Option<SocketAddr>) -> bool {
-    address.is_none_or(|address| is_global(address.ip()))
-}
-
-fn redirect_target(from: &Url, response: &Response) -> Result<Url, TrackerError> {
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .and_then(|location| location.to_str().ok())
-        .ok_or(TrackerError::BadRedirect("without saying where to"))?;
-    let target = from
-        .join(location)
-        .map_err(|_| TrackerError::BadRedirect("to what is not a URL"))?;
-    if from.scheme() == "https" && target.scheme() == "http" {
-        return Err(TrackerError::BadRedirect("from https to http"));
-    }
-    Ok(target)
-}
-
-async fn read_answer(mut response: Response) -> Result<AnnounceResponse, TrackerError> {
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(http_error)? {
-        if body.len() + part.len() > BODY_LEN_MAX {
-            return Err(TrackerError::TooLong);
-        }
-        body.extend_from_slice(&part);
-    }
-    match AnnounceResponse::parse(&body) {
-        Ok(answer) if status == StatusCode::OK => Ok(answer),
+fn read<T>(
+    answer: &Answer,
+    parse: impl Fn(&[u8]) -> Result<T, AnnounceError>,
+) -> Result<T, TrackerError> {
+    match parse(&answer.body) {
+        Ok(read) if answer.status == StatusCode::OK => Ok(read),
         // Some trackers refuse with a status and say why in the body.
         Err(error @ AnnounceError::Failure { .. }) => Err(error.into()),
-        Err(error) if status == StatusCode::OK => Err(error.into()),
-        Ok(_) | Err(_) => Err(TrackerError::Status(status.as_u16())),
+        Err(error) if answer.status == StatusCode::OK => Err(error.into()),
+        Ok(_) | Err(_) => Err(TrackerError::Status(answer.status.as_u16())),
     }
-}
-
-/// The whole chain of causes in one line, without the URL.
-fn http_error(error: reqwest::Error) -> TrackerError {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    TrackerError::Http(text)
 }
 
 #[cfg(test)]

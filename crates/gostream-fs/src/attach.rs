@@ -65,6 +65,15 @@ pub enum AttachError {
     },
 }
 
+/// How a mount is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Users other than the owner may look in.
+    pub(crate) allow_other: bool,
+    /// The kernel itself refuses whatever writes.
+    pub(crate) read_only: bool,
+}
+
 /// How to take a mount off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detach {
@@ -77,10 +86,10 @@ pub(crate) enum Detach {
 }
 
 /// Mounts at `point` and returns the connection to the kernel.
-pub(crate) fn attach(point: &Path, allow_other: bool) -> Result<OwnedFd, AttachError> {
-    match attach_directly(point, allow_other) {
+pub(crate) fn attach(point: &Path, options: Options) -> Result<OwnedFd, AttachError> {
+    match attach_directly(point, options) {
         Ok(device) => Ok(device),
-        Err(Errno::PERM | Errno::ACCESS) => attach_by_helper(point, allow_other),
+        Err(Errno::PERM | Errno::ACCESS) => attach_by_helper(point, options),
         Err(Errno::NOENT | Errno::NXIO | Errno::NODEV) if !Path::new(DEVICE).exists() => {
             Err(AttachError::NoDevice)
         }
@@ -105,7 +114,7 @@ fn open_device() -> Result<OwnedFd, Errno> {
     rustix::fs::open(DEVICE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
 }
 
-fn attach_directly(point: &Path, allow_other: bool) -> Result<OwnedFd, Errno> {
+fn attach_directly(point: &Path, options: Options) -> Result<OwnedFd, Errno> {
     let device = open_device()?;
     let user = rustix::process::getuid().as_raw();
     let group = rustix::process::getgid().as_raw();
@@ -114,24 +123,26 @@ fn attach_directly(point: &Path, allow_other: bool) -> Result<OwnedFd, Errno> {
         "fd={},rootmode=40000,user_id={user},group_id={group}",
         device.as_raw_fd()
     );
-    if allow_other {
+    if options.allow_other {
         data.push_str(",allow_other");
     }
     let data = CString::new(data).map_err(|_| Errno::INVAL)?;
-    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let mut flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    flags.set(MountFlags::RDONLY, options.read_only);
     rustix::mount::mount(SOURCE, point, OUR_TYPE, flags, data.as_c_str())?;
     Ok(device)
 }
 
-fn attach_by_helper(point: &Path, allow_other: bool) -> Result<OwnedFd, AttachError> {
-    let mut options = format!("ro,nosuid,nodev,noexec,fsname={SOURCE},subtype={SOURCE}");
-    if allow_other {
-        options.push_str(",allow_other");
+fn attach_by_helper(point: &Path, options: Options) -> Result<OwnedFd, AttachError> {
+    let access = if options.read_only { "ro" } else { "rw" };
+    let mut list = format!("{access},nosuid,nodev,noexec,fsname={SOURCE},subtype={SOURCE}");
+    if options.allow_other {
+        list.push_str(",allow_other");
     }
     for helper in HELPERS {
         let (ours, theirs) = UnixStream::pair().map_err(|error| system(point, error))?;
         let child = Command::new(helper)
-            .args(["-o", &options, "--"])
+            .args(["-o", &list, "--"])
             .arg(point)
             .env("_FUSE_COMMFD", "0")
             .stdin(Stdio::from(OwnedFd::from(theirs)))

@@ -33,6 +33,8 @@ pub struct FsConfig {
     pub max_background: u16,
     /// Threads that read requests from the kernel, 1 to 64.
     pub n_threads: usize,
+    /// Let side-cars (everything but films) be written through the mount.
+    pub side_car_writes: bool,
     /// The kernel's read-ahead in KiB, set through `/sys/class/bdi` where that is permitted; 0: leave it.
     pub read_ahead_kib: u32,
 }
@@ -51,6 +53,7 @@ impl FsConfig {
             allow_other: true,
             max_background: MIN_MAX_BACKGROUND,
             n_threads: 4,
+            side_car_writes: false,
             read_ahead_kib: 1024,
         }
     }

@@ -1,10 +1,12 @@
 //! The one place where a failure becomes an errno. Every match is exhaustive.
 //!
 //! A read that cannot be served is EIO, nothing else: EAGAIN makes Samba and players spin, a short read looks
-//! like the end of the file, and ETIMEDOUT is unknown to most of them.
+//! like the end of the file, and ETIMEDOUT is unknown to most of them. That holds also for the handles of a
+//! film that was removed.
 
 use fuser::Errno;
 
+use crate::editor::EditError;
 use crate::failure::{OpenError, ReadFailure};
 
 /// What the operations themselves refuse.
@@ -24,6 +26,10 @@ pub(crate) enum Refusal {
     TooManyOpen,
     /// Whatever would write.
     ReadOnly,
+    /// No such extended attribute.
+    NoAttribute,
+    /// The value of an extended attribute is longer than there is room for.
+    NoRoom,
     /// An operation that this file system does not have; the kernel stops asking.
     NotImplemented,
 }
@@ -38,6 +44,8 @@ impl From<Refusal> for Errno {
             Refusal::BadHandle => Self::EBADF,
             Refusal::TooManyOpen => Self::ENFILE,
             Refusal::ReadOnly => Self::EROFS,
+            Refusal::NoAttribute => Self::ENODATA,
+            Refusal::NoRoom => Self::ERANGE,
             Refusal::NotImplemented => Self::ENOSYS,
         }
     }
@@ -53,6 +61,26 @@ impl From<OpenError> for Errno {
     }
 }
 
+impl From<EditError> for Errno {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::NotFound => Self::ENOENT,
+            EditError::Exists => Self::EEXIST,
+            EditError::NotEmpty => Self::ENOTEMPTY,
+            EditError::NotDirectory => Self::ENOTDIR,
+            EditError::IsDirectory => Self::EISDIR,
+            EditError::Denied => Self::EACCES,
+            EditError::NotPermitted => Self::EPERM,
+            EditError::ReadOnly => Self::EROFS,
+            EditError::Invalid => Self::EINVAL,
+            EditError::NameTooLong => Self::ENAMETOOLONG,
+            EditError::TooLarge => Self::EFBIG,
+            EditError::NoSpace => Self::ENOSPC,
+            EditError::Io => Self::EIO,
+        }
+    }
+}
+
 impl From<ReadFailure> for Errno {
     fn from(failure: ReadFailure) -> Self {
         match failure {
@@ -64,10 +92,10 @@ impl From<ReadFailure> for Errno {
     }
 }
 
-/// The errno for a failure on the file behind a side-car.
+/// The errno for a failure on the file behind a side-car. One that is shown and cannot be found is EIO: its disk
+/// may be gone for a while, and a media server forgets what it is told does not exist.
 pub(crate) fn of_side_car(error: &std::io::Error) -> Errno {
     match error.raw_os_error() {
-        Some(code) if code == Errno::ENOENT.code() => Errno::ENOENT,
         Some(code) if code == Errno::EACCES.code() => Errno::EACCES,
         Some(code) if code == Errno::EMFILE.code() => Errno::EMFILE,
         Some(_) | None => Errno::EIO,

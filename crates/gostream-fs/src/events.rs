@@ -138,6 +138,9 @@ impl PageEvents {
 
 /// The trees that were published, and how far the kernel has been told of them.
 pub(crate) struct TreeEvents {
+    /// How many changes were made through the mount. Held while one is made: a scan that began before it must
+    /// not be published after it. Taken before `state`, and never by who waits for the kernel.
+    pub(crate) edits: Mutex<u64>,
     state: Mutex<TreeState>,
     changed: Condvar,
 }
@@ -145,6 +148,8 @@ pub(crate) struct TreeEvents {
 struct TreeState {
     published: u64,
     told: u64,
+    /// The tree that the kernel knows, when `told` is `published`.
+    known: Arc<Tree>,
     stopped: bool,
 }
 
@@ -167,11 +172,13 @@ impl Published {
 }
 
 impl TreeEvents {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(known: Arc<Tree>) -> Self {
         Self {
+            edits: Mutex::new(0),
             state: Mutex::new(TreeState {
                 published: 0,
                 told: 0,
+                known,
                 stopped: false,
             }),
             changed: Condvar::new(),
@@ -192,19 +199,25 @@ impl TreeEvents {
         }
     }
 
+    /// Shows what was changed through the mount. The kernel asked for it and knows; it is told only as part of
+    /// a publish of which it has not been told yet.
+    pub(crate) fn publish_edit(&self, shared: &Shared, tree: Tree, edits: &mut u64) {
+        *edits += 1;
+        let tree = Arc::new(tree);
+        let mut state = self.state.lock();
+        shared.tree.store(Arc::clone(&tree));
+        if state.told == state.published {
+            state.known = tree;
+        }
+    }
+
     pub(crate) fn stop(&self) {
         self.state.lock().stopped = true;
         self.changed.notify_all();
     }
 
-    /// The thread that tells of trees, beginning with what differs from `told`; ends at [`TreeEvents::stop`].
-    pub(crate) fn serve(
-        &self,
-        mut told: Arc<Tree>,
-        shared: &Shared,
-        notifier: &Notifier,
-        pages: &EventSender,
-    ) {
+    /// The thread that tells of trees; ends at [`TreeEvents::stop`].
+    pub(crate) fn serve(&self, shared: &Shared, notifier: &Notifier, pages: &EventSender) {
         loop {
             let mut state = self.state.lock();
             while state.told == state.published && !state.stopped {
@@ -214,14 +227,15 @@ impl TreeEvents {
                 return;
             }
             let number = state.published;
-            let now = shared.tree.load_full();
+            let (told, now) = (Arc::clone(&state.known), shared.tree.load_full());
             drop(state);
             let remember_absence = !shared.config.negative_timeout.is_zero();
             for change in changes(&told, &now) {
                 tell(change, notifier, pages, remember_absence);
             }
-            told = now;
-            self.state.lock().told = number;
+            let mut state = self.state.lock();
+            (state.told, state.known) = (number, now);
+            drop(state);
             self.changed.notify_all();
         }
     }

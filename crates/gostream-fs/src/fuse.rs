@@ -1,7 +1,7 @@
 //! The operations that the kernel asks for, each handed on in one line. No decision is taken here.
 //!
-//! fuser calls these on its `n_threads` threads at once. What would write is EROFS (the mount is read-only, so
-//! the kernel hardly ever asks); what does not exist is ENOSYS, after which the kernel stops asking.
+//! fuser calls these on its `n_threads` threads at once. What would write is EROFS; what does not exist is
+//! ENOSYS, after which the kernel stops asking.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,7 +17,10 @@ use fuser::{
 };
 
 use crate::config::MIN_MAX_BACKGROUND;
+use crate::edit::Editing;
+use crate::edit::queue::EditQueue;
 use crate::errno::Refusal::{NotImplemented, ReadOnly};
+use crate::inspector::LibraryInspector;
 use crate::ops;
 use crate::shared::Shared;
 
@@ -26,7 +29,7 @@ use crate::shared::Shared;
 const MAX_REQUEST: u32 = 1 << 20;
 
 /// Wanted of the kernel; what it does not have is left out.
-const CAPABILITIES: [InitFlags; 5] = [
+const CAPABILITIES: [InitFlags; 6] = [
     // Cached pages are dropped when we say so, not when a time changes.
     InitFlags::FUSE_EXPLICIT_INVAL_DATA,
     InitFlags::FUSE_DO_READDIRPLUS,
@@ -34,10 +37,15 @@ const CAPABILITIES: [InitFlags; 5] = [
     InitFlags::FUSE_PARALLEL_DIROPS,
     // The parts of a large O_DIRECT read are asked for at once.
     InitFlags::FUSE_ASYNC_DIO,
+    // O_TRUNC comes with the open: the old content stays until the new one is complete.
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
 ];
 
 pub(crate) struct GoStreamFs {
     pub(crate) shared: Arc<Shared>,
+    /// Where changes go; none on a mount that is read-only.
+    pub(crate) edits: Option<EditQueue>,
+    pub(crate) inspector: Option<Arc<dyn LibraryInspector>>,
 }
 
 impl Filesystem for GoStreamFs {
@@ -106,8 +114,12 @@ impl Filesystem for GoStreamFs {
         ops::statfs::statfs(&self.shared, reply);
     }
 
-    fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        ops::open::open(&self.shared, ino, flags, reply);
+    fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if ops::write::is_for_writing(flags) {
+            ops::write::open(self, req, ino, flags, reply);
+        } else {
+            ops::open::open(&self.shared, ino, reply);
+        }
     }
 
     fn read(
@@ -134,38 +146,33 @@ impl Filesystem for GoStreamFs {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.shared.handles.remove(fh.0);
-        reply.ok();
+        ops::write::release(self, fh, reply);
     }
 
-    fn access(&self, _req: &Request, _ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
-        if mask.contains(AccessFlags::W_OK) {
-            reply.error(ReadOnly.into());
-        } else {
-            reply.ok();
-        }
+    fn access(&self, req: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        ops::change::access(self, req, ino, mask, reply);
     }
 
     fn flush(
         &self,
         _req: &Request,
         _ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        reply.ok();
+        ops::write::sync(self, fh, reply);
     }
 
     fn fsync(
         &self,
         _req: &Request,
         _ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        reply.ok();
+        ops::write::sync(self, fh, reply);
     }
 
     fn fsyncdir(
@@ -179,16 +186,58 @@ impl Filesystem for GoStreamFs {
         reply.ok();
     }
 
+    fn mkdir(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        ops::change::mkdir(self, req, parent, name, reply);
+    }
+
+    fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        ops::change::remove(self, req, (parent, name), reply, Editing::unlink);
+    }
+
+    fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        ops::change::remove(self, req, (parent, name), reply, Editing::remove_directory);
+    }
+
+    fn rename(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let (from, to) = ((parent, name), (new_parent, new_name));
+        ops::change::rename(self, req, from, to, flags, reply);
+    }
+
+    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        ops::xattr::getxattr(self, ino, name, size, reply);
+    }
+
+    fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        ops::xattr::listxattr(self, ino, size, reply);
+    }
+
     // From here on: what would write, then what does not exist.
 
     fn setattr(
         &self,
-        _req: &Request,
-        _ino: INodeNo,
+        req: &Request,
+        ino: INodeNo,
         _mode: Option<u32>,
-        _uid: Option<u32>,
-        _gid: Option<u32>,
-        _size: Option<u64>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
         _atime: Option<TimeOrNow>,
         _mtime: Option<TimeOrNow>,
         _ctime: Option<SystemTime>,
@@ -199,7 +248,11 @@ impl Filesystem for GoStreamFs {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        reply.error(ReadOnly.into());
+        let wish = ops::write::Wish {
+            owner: (uid, gid),
+            size,
+        };
+        ops::write::setattr(self, req, ino, wish, reply);
     }
 
     fn mknod(
@@ -215,26 +268,6 @@ impl Filesystem for GoStreamFs {
         reply.error(ReadOnly.into());
     }
 
-    fn mkdir(
-        &self,
-        _req: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
-        _umask: u32,
-        reply: ReplyEntry,
-    ) {
-        reply.error(ReadOnly.into());
-    }
-
-    fn unlink(&self, _req: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
-        reply.error(ReadOnly.into());
-    }
-
-    fn rmdir(&self, _req: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
-        reply.error(ReadOnly.into());
-    }
-
     fn symlink(
         &self,
         _req: &Request,
@@ -242,19 +275,6 @@ impl Filesystem for GoStreamFs {
         _name: &OsStr,
         _target: &Path,
         reply: ReplyEntry,
-    ) {
-        reply.error(ReadOnly.into());
-    }
-
-    fn rename(
-        &self,
-        _req: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _new_parent: INodeNo,
-        _new_name: &OsStr,
-        _flags: RenameFlags,
-        reply: ReplyEmpty,
     ) {
         reply.error(ReadOnly.into());
     }
@@ -272,30 +292,30 @@ impl Filesystem for GoStreamFs {
 
     fn create(
         &self,
-        _req: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
         _mode: u32,
         _umask: u32,
-        _flags: i32,
+        flags: i32,
         reply: ReplyCreate,
     ) {
-        reply.error(ReadOnly.into());
+        ops::write::create(self, req, (parent, name), flags, reply);
     }
 
     fn write(
         &self,
         _req: &Request,
         _ino: INodeNo,
-        _fh: FileHandle,
-        _offset: u64,
-        _data: &[u8],
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
         _write_flags: WriteFlags,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        reply.error(ReadOnly.into());
+        ops::write::write(self, fh, offset, data, reply);
     }
 
     fn fallocate(
@@ -308,7 +328,7 @@ impl Filesystem for GoStreamFs {
         _mode: i32,
         reply: ReplyEmpty,
     ) {
-        reply.error(ReadOnly.into());
+        reply.error(NotImplemented.into());
     }
 
     fn copy_file_range(
@@ -324,7 +344,7 @@ impl Filesystem for GoStreamFs {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        reply.error(ReadOnly.into());
+        reply.error(NotImplemented.into());
     }
 
     fn setxattr(
@@ -345,21 +365,6 @@ impl Filesystem for GoStreamFs {
     }
 
     fn readlink(&self, _req: &Request, _ino: INodeNo, reply: ReplyData) {
-        reply.error(NotImplemented.into());
-    }
-
-    fn getxattr(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _name: &OsStr,
-        _size: u32,
-        reply: ReplyXattr,
-    ) {
-        reply.error(NotImplemented.into());
-    }
-
-    fn listxattr(&self, _req: &Request, _ino: INodeNo, _size: u32, reply: ReplyXattr) {
         reply.error(NotImplemented.into());
     }
 

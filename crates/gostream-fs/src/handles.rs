@@ -11,6 +11,7 @@ use fuser::FileAttr;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
+use crate::drafts::Draft;
 use crate::errno::Refusal;
 use crate::metrics::FsMetrics;
 use crate::source::MediaFile;
@@ -26,6 +27,13 @@ pub(crate) enum Opened {
         size: u64,
     },
     SideCar(File),
+    /// A side-car that is being written, by this handle or another.
+    Draft {
+        draft: Arc<Draft>,
+        writes: bool,
+    },
+    /// A film that was removed since; every read of it fails.
+    Removed,
 }
 
 pub(crate) struct Handle {
@@ -79,13 +87,39 @@ impl Handles {
         }
     }
 
+    /// Closes the film behind every handle of `ino`; the handles stay, and fail. How many there are. Looks at
+    /// every handle: only for what is removed.
+    pub(crate) fn close_film(&self, ino: u64) -> usize {
+        let mut table = self.table.write();
+        let of_film = table.values_mut().filter(|handle| handle.attr.ino.0 == ino);
+        let mut count = 0;
+        let mut closed = Vec::new();
+        for handle in of_film {
+            count += 1;
+            let removed = Handle {
+                attr: handle.attr,
+                opened: Opened::Removed,
+            };
+            closed.push(std::mem::replace(handle, Arc::new(removed)));
+        }
+        drop(table);
+        // Their films are closed here, not under the lock.
+        drop(closed);
+        count
+    }
+
     /// The attributes of a file that is not in the tree any more, if it is still open. Looks at every handle:
     /// only for what the tree does not know.
     pub(crate) fn orphan(&self, ino: u64) -> Option<FileAttr> {
         let table = self.table.read();
         let handle = table.values().find(|handle| handle.attr.ino.0 == ino)?;
+        let size = match &handle.opened {
+            Opened::Draft { draft, .. } => draft.seen().0,
+            Opened::Media { .. } | Opened::SideCar(_) | Opened::Removed => handle.attr.size,
+        };
         Some(FileAttr {
             nlink: 0,
+            size,
             ..handle.attr
         })
     }

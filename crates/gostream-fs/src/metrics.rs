@@ -36,6 +36,8 @@ pub struct FsMetrics {
     pub invalidations: AtomicU64,
     /// Trees published.
     pub publishes: AtomicU64,
+    /// Changes of the library that were made through the mount.
+    pub edits: AtomicU64,
 }
 
 impl FsMetrics {

@@ -1,8 +1,8 @@
 //! A mount from its start to its end: the only place where the parts of this crate meet.
 //!
 //! The binary calls [`mount()`] with a complete tree and keeps the [`Mounted`]. Threads: one that waits for
-//! `n_threads` servers (fuser), one that tells the kernel of pages and one that tells it of trees. All of them
-//! are gone when [`Mounted::unmount`] returns, save where the kernel does not let go (see [`Unmounted`]).
+//! `n_threads` servers (fuser), one that changes the library, one that tells the kernel of pages and one that
+//! tells it of trees. All of them are gone when [`Mounted::unmount`] returns, save where the kernel does not let go (see [`Unmounted`]).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,21 +12,27 @@ use std::time::{Duration, Instant};
 
 use fuser::{Session, SessionACL};
 
-use crate::attach::{self, AttachError, Detach};
+use crate::attach::{self, AttachError, Detach, Options};
+use crate::backing::Backing;
 use crate::config::{ConfigError, FsConfig};
+use crate::edit::Editing;
+use crate::edit::queue::EditQueue;
+use crate::editor::LibraryEditor;
 use crate::events::{EventSender, PageEvents, Published, TreeEvents};
 use crate::fuse::GoStreamFs;
+use crate::inspector::LibraryInspector;
 use crate::metrics::FsMetrics;
 use crate::mountinfo::mounts_at;
 use crate::session::{End, SessionEnd};
 use crate::shared::Shared;
-use crate::source::MediaSource;
 use crate::stale::{self, StaleError};
 use crate::tree::Tree;
 use crate::{kernel, read_ahead};
 
 /// Between two tries of a clean unmount.
 const RETRY: Duration = Duration::from_millis(50);
+/// How often a scan that changes overtook is made again before changes are held up.
+const SCANS_MAX: usize = 2;
 /// How long the kernel may take to let go of a mount that is off.
 const END_TIME: Duration = Duration::from_secs(1);
 
@@ -83,7 +89,7 @@ pub struct Mounted {
     publisher: Publisher,
     pages: Arc<PageEvents>,
     end: Arc<End>,
-    /// The threads: server, pages, trees. Taken by the unmount.
+    /// The threads: edits, server, pages, trees. Taken by the unmount.
     threads: Vec<JoinHandle<()>>,
     done: bool,
 }
@@ -93,6 +99,7 @@ pub struct Mounted {
 pub struct Publisher {
     shared: Arc<Shared>,
     trees: Arc<TreeEvents>,
+    pages: EventSender,
 }
 
 impl Publisher {
@@ -106,9 +113,39 @@ impl Publisher {
     pub fn tree(&self) -> Arc<Tree> {
         self.shared.tree.load_full()
     }
+
+    /// Publishes a tree that `scan` makes from the disk, or nothing if it gives none. Changes through the mount
+    /// go on meanwhile; a scan that one of them overtook is made again, the last time with changes held up, and
+    /// never shown.
+    ///
+    /// # Errors
+    /// Those of `scan`; the tree stays as it is.
+    pub fn publish_scan<E>(
+        &self,
+        mut scan: impl FnMut() -> Result<Option<Tree>, E>,
+    ) -> Result<Option<Published>, E> {
+        for _ in 0..SCANS_MAX {
+            let before = *self.trees.edits.lock();
+            let tree = scan()?;
+            let now = self.trees.edits.lock();
+            if *now == before {
+                return Ok(tree.map(|tree| self.publish(tree)));
+            }
+        }
+        let _held = self.trees.edits.lock();
+        Ok(scan()?.map(|tree| self.publish(tree)))
+    }
+
+    /// Ends everybody who reads this film: waiting reads fail with EIO now, later ones of the same handles when
+    /// they come. For a film that is about to go.
+    pub fn close_readers(&self, ino: u64) {
+        if self.shared.close_readers(ino) > 0 {
+            self.pages.invalidate(ino, 0, 0);
+        }
+    }
 }
 
-/// Mounts `tree` at `config.mount_point` and serves it, with films from `source`.
+/// Mounts `tree` at `config.mount_point` and serves it, with what stands behind it.
 ///
 /// A dead mount of a killed predecessor is taken off first, and a missing directory created.
 ///
@@ -117,16 +154,26 @@ impl Publisher {
 pub fn mount(
     config: FsConfig,
     tree: Tree,
-    source: Arc<dyn MediaSource>,
+    backing: impl Into<Backing>,
     metrics: Arc<FsMetrics>,
 ) -> Result<Mounted, MountError> {
+    let Backing {
+        source,
+        editor,
+        inspector,
+    } = backing.into();
     config.check()?;
     let point = stale::prepare(&config.mount_point)?;
     let allow_other = may_allow_other(&config);
-    let device = attach::attach(&point, allow_other)?;
+    let options = Options {
+        allow_other,
+        read_only: editor.is_none(),
+    };
+    let device = attach::attach(&point, options)?;
     let read_ahead_kib = config.read_ahead_kib;
     let shared = Arc::new(Shared::new(config, tree, source, metrics));
-    let served = serve(&point, device, allow_other, shared);
+    let behind = (editor, inspector);
+    let served = serve(&point, device, allow_other, shared, behind);
     match served {
         Ok(mounted) => {
             let raised = read_ahead::raise(&mounted.device, read_ahead_kib);
@@ -163,11 +210,18 @@ fn may_allow_other(config: &FsConfig) -> bool {
     false
 }
 
+/// Who changes the library, and who knows what films do.
+type Behind = (
+    Option<Arc<dyn LibraryEditor>>,
+    Option<Arc<dyn LibraryInspector>>,
+);
+
 fn serve(
     point: &Path,
     connection: std::os::fd::OwnedFd,
     allow_other: bool,
     shared: Arc<Shared>,
+    (editor, inspector): Behind,
 ) -> io::Result<Mounted> {
     let acl = if allow_other {
         SessionACL::All
@@ -178,8 +232,19 @@ fn serve(
     settings.acl = acl;
     settings.n_threads = Some(shared.config.n_threads);
     settings.clone_fd = attach::device_opens();
+    let pages = Arc::new(PageEvents::default());
+    let trees = Arc::new(TreeEvents::new(shared.tree.load_full()));
+    let edits = editor
+        .map(|editor| {
+            let (shared, trees) = (Arc::clone(&shared), Arc::clone(&trees));
+            EditQueue::start(Editing::new(shared, trees, pages.sender(), editor))
+        })
+        .transpose()?;
+    let (edits, edit_thread) = edits.unzip();
     let filesystem = GoStreamFs {
         shared: Arc::clone(&shared),
+        edits,
+        inspector,
     };
     // Does not return before the kernel has taken our settings.
     let session = Session::from_fd(filesystem, connection, acl, settings)?;
@@ -190,8 +255,6 @@ fn serve(
         .ok_or_else(|| io::Error::other("the mount is not in the mount table"))?;
 
     let end = Arc::new(End::default());
-    let pages = Arc::new(PageEvents::default());
-    let trees = Arc::new(TreeEvents::new());
     let mut mounted = Mounted {
         point: point.to_owned(),
         device,
@@ -199,10 +262,11 @@ fn serve(
         publisher: Publisher {
             shared: Arc::clone(&shared),
             trees: Arc::clone(&trees),
+            pages: pages.sender(),
         },
         pages: Arc::clone(&pages),
         end: Arc::clone(&end),
-        threads: Vec::with_capacity(3),
+        threads: edit_thread.into_iter().collect(),
         done: false,
     };
     // From here on a failure drops `mounted`, which takes everything down.
@@ -212,9 +276,8 @@ fn serve(
     mounted.threads.push(thread("gostream-pages", move || {
         pages.serve(&to_kernel, &counted);
     })?);
-    let first = shared.tree.load_full();
     mounted.threads.push(thread("gostream-tree", move || {
-        trees.serve(first, &shared, &notifier, &sender);
+        trees.serve(&shared, &notifier, &sender);
     })?);
     Ok(mounted)
 }

@@ -25,6 +25,24 @@ pub(crate) fn mounts_at(point: &Path) -> std::io::Result<Vec<MountLine>> {
     Ok(parse(&table).filter(|line| line.point == point).collect())
 }
 
+/// The mounts on the way to `path` and below it, with their devices (`major:minor`), ours left out. For who
+/// depends on what lies there and wants to know when that changes.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn mounts_about(path: &Path) -> std::io::Result<Vec<(PathBuf, String)>> {
+    // A link on the way would hide the mount behind it.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let concerns = |point: &Path| {
+        [path, &real]
+            .iter()
+            .any(|path| path.starts_with(point) || point.starts_with(path))
+    };
+    let table = std::fs::read("/proc/self/mountinfo")?;
+    let lines = parse(&table).filter(|line| line.fs_type != OUR_TYPE && concerns(&line.point));
+    Ok(lines.map(|line| (line.point, line.device)).collect())
+}
+
 fn parse(table: &[u8]) -> impl Iterator<Item = MountLine> {
     table.split(|&byte| byte == b'\n').filter_map(parse_line)
 }

@@ -25,7 +25,8 @@ pub(crate) struct Inflight {
 
 #[derive(Default)]
 struct Waiting {
-    replies: FxHashMap<u64, ReplyData>,
+    /// By number: the inode that is read, and the kernel's side.
+    replies: FxHashMap<u64, (u64, ReplyData)>,
     closed: bool,
 }
 
@@ -54,13 +55,15 @@ impl Inflight {
                 reply.error(ReadFailure::ShuttingDown.into());
                 return None;
             }
-            waiting.replies.insert(id, reply);
+            waiting.replies.insert(id, (ino, reply));
         }
         FsMetrics::add(&self.metrics.reads, 1);
         FsMetrics::add(&self.metrics.reads_waiting, 1);
         Some(ReadReply {
-            inflight: Arc::clone(self),
-            id: Some(id),
+            reader: Reader::Kernel {
+                inflight: Arc::clone(self),
+                id,
+            },
             ino,
             offset,
             len,
@@ -74,7 +77,27 @@ impl Inflight {
             waiting.closed = true;
             std::mem::take(&mut waiting.replies)
         };
-        for reply in replies.into_values() {
+        self.refuse(replies.into_values());
+    }
+
+    /// Fails every read of one file that waits.
+    pub(crate) fn fail_file(&self, ino: u64) {
+        let of_file: Vec<(u64, ReplyData)> = {
+            let mut waiting = self.waiting.lock();
+            let all = waiting.replies.iter();
+            let ids: Vec<u64> = all
+                .filter(|(_, (read, _))| *read == ino)
+                .map(|(id, _)| *id)
+                .collect();
+            ids.iter()
+                .filter_map(|id| waiting.replies.remove(id))
+                .collect()
+        };
+        self.refuse(of_file.into_iter());
+    }
+
+    fn refuse(&self, replies: impl Iterator<Item = (u64, ReplyData)>) {
+        for (_, reply) in replies {
             FsMetrics::take(&self.metrics.reads_waiting, 1);
             FsMetrics::add(&self.metrics.reads_shut_down, 1);
             reply.error(ReadFailure::ShuttingDown.into());
@@ -82,7 +105,7 @@ impl Inflight {
     }
 
     fn take(&self, id: u64) -> Option<ReplyData> {
-        let reply = self.waiting.lock().replies.remove(&id)?;
+        let (_, reply) = self.waiting.lock().replies.remove(&id)?;
         FsMetrics::take(&self.metrics.reads_waiting, 1);
         Some(reply)
     }
@@ -105,21 +128,59 @@ impl Inflight {
 /// The one answer to one read. Dropped without an answer, the reader gets EIO.
 #[must_use = "a read without an answer fails with EIO"]
 pub struct ReadReply {
-    inflight: Arc<Inflight>,
-    /// Number of the read; `None` once it is used.
-    id: Option<u64>,
+    reader: Reader,
     ino: u64,
     offset: u64,
     len: u32,
 }
 
+type Call = Box<dyn FnOnce(Result<&[u8], ReadFailure>) + Send>;
+
+/// Who waits for the bytes.
+enum Reader {
+    /// The kernel; the number of its read.
+    Kernel { inflight: Arc<Inflight>, id: u64 },
+    /// A program that reads past the mount.
+    Program(Call),
+    /// Nobody any more.
+    Answered,
+}
+
+impl Reader {
+    fn answer(self, result: Result<&[u8], ReadFailure>) {
+        match (self, result) {
+            (Self::Kernel { inflight, id }, Ok(bytes)) => {
+                if let Some(reply) = inflight.take(id) {
+                    FsMetrics::add(&inflight.metrics.read_bytes, bytes.len() as u64);
+                    reply.data(bytes);
+                }
+            }
+            (Self::Kernel { inflight, id }, Err(failure)) => inflight.fail(id, failure),
+            (Self::Program(call), result) => call(result),
+            (Self::Answered, _) => {}
+        }
+    }
+}
+
 impl ReadReply {
+    /// For a program that reads a film as the mount does: `call` is called once, from any thread.
+    pub fn to_program(
+        ino: u64,
+        offset: u64,
+        len: u32,
+        call: impl FnOnce(Result<&[u8], ReadFailure>) + Send + 'static,
+    ) -> Self {
+        Self {
+            reader: Reader::Program(Box::new(call)),
+            ino,
+            offset,
+            len,
+        }
+    }
+
     /// Answers with the bytes: exactly as many as were asked for. Any other number is a fault of the source;
     /// the reader gets EIO, since a short answer would look like the end of the file.
     pub fn data(mut self, bytes: &[u8]) {
-        let Some(id) = self.id.take() else {
-            return;
-        };
         if u32::try_from(bytes.len()) != Ok(self.len) {
             tracing::error!(
                 ino = self.ino,
@@ -128,20 +189,14 @@ impl ReadReply {
                 got = bytes.len(),
                 "a read was answered with the wrong number of bytes"
             );
-            self.inflight.fail(id, ReadFailure::Io);
-            return;
+            return self.answer(Err(ReadFailure::Io));
         }
-        if let Some(reply) = self.inflight.take(id) {
-            FsMetrics::add(&self.inflight.metrics.read_bytes, u64::from(self.len));
-            reply.data(bytes);
-        }
+        self.answer(Ok(bytes));
     }
 
     /// Answers that the bytes cannot be had.
     pub fn fail(mut self, failure: ReadFailure) {
-        if let Some(id) = self.id.take() {
-            self.inflight.fail(id, failure);
-        }
+        self.answer(Err(failure));
     }
 
     /// Where the read begins.
@@ -153,18 +208,48 @@ impl ReadReply {
     pub fn wanted(&self) -> u32 {
         self.len
     }
+
+    fn answer(&mut self, result: Result<&[u8], ReadFailure>) {
+        std::mem::replace(&mut self.reader, Reader::Answered).answer(result);
+    }
 }
 
 impl Drop for ReadReply {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.inflight.fail(id, ReadFailure::Io);
-        }
+        self.answer(Err(ReadFailure::Io));
     }
 }
 
 impl std::fmt::Debug for ReadReply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ReadReply({}: {}+{})", self.ino, self.offset, self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// What a program hears of a read of 3 bytes.
+    fn heard(answer: impl FnOnce(ReadReply)) -> Vec<Result<Vec<u8>, ReadFailure>> {
+        let (tell, told) = mpsc::channel();
+        answer(ReadReply::to_program(7, 10, 3, move |result| {
+            // The receiver outlives the call.
+            let _ = tell.send(result.map(<[u8]>::to_vec));
+        }));
+        told.try_iter().collect()
+    }
+
+    #[test]
+    fn a_program_is_called_once_with_all_bytes_or_a_reason() {
+        assert_eq!(heard(|reply| reply.data(b"abc")), [Ok(b"abc".to_vec())]);
+        assert_eq!(
+            heard(|reply| reply.fail(ReadFailure::TimedOut)),
+            [Err(ReadFailure::TimedOut)]
+        );
+        assert_eq!(heard(|reply| reply.data(b"ab")), [Err(ReadFailure::Io)]);
+        assert_eq!(heard(drop), [Err(ReadFailure::Io)]);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::config::FsConfig;
+use crate::drafts::Drafts;
 use crate::handles::Handles;
 use crate::metrics::FsMetrics;
 use crate::reply::Inflight;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) tree: ArcSwap<Tree>,
     pub(crate) source: Arc<dyn MediaSource>,
     pub(crate) handles: Handles,
+    pub(crate) drafts: Drafts,
     pub(crate) inflight: Arc<Inflight>,
     pub(crate) metrics: Arc<FsMetrics>,
 }
@@ -34,9 +36,17 @@ impl Shared {
             config,
             tree: ArcSwap::from_pointee(tree),
             source,
+            drafts: Drafts::default(),
             handles: Handles::new(Arc::clone(&metrics)),
             inflight: Arc::new(Inflight::new(Arc::clone(&metrics))),
             metrics,
         }
+    }
+    /// Ends everybody who reads this film: reads that wait fail now, later ones when they come. How many
+    /// handles are open.
+    pub(crate) fn close_readers(&self, ino: u64) -> usize {
+        let handles = self.handles.close_film(ino);
+        self.inflight.fail_file(ino);
+        handles
     }
 }

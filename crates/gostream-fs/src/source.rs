@@ -6,21 +6,21 @@
 
 use std::sync::Arc;
 
-use gostream_library::Stub;
+use gostream_library::Film;
 
 use crate::failure::OpenError;
 use crate::reply::ReadReply;
 
 /// Opens films. Called from several threads at once.
 pub trait MediaSource: Send + Sync + 'static {
-    /// Opens the file that `stub` stands for; `ino` is its inode number in the mount.
+    /// Opens `film`; `ino` is its inode number in the mount.
     ///
     /// Never waits on the network: a sleeping torrent is woken in the background, and the reads carry the
     /// deadline.
     ///
     /// # Errors
     /// [`OpenError`] when the file cannot be opened at all; the caller of `open(2)` sees its errno.
-    fn open(&self, stub: &Arc<Stub>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError>;
+    fn open(&self, film: &Arc<Film>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError>;
 }
 
 /// One open handle of a film. Dropping it closes the file.

@@ -7,20 +7,23 @@
 //! Layout: the children of a directory lie side by side, ordered by cookie. A cookie is a 62-bit hash of the
 //! name (the next free number on a collision), and it is the directory offset that the kernel gets. So an
 //! offset stays right over any number of publishes: a listing that is under way sees every name that was there
-//! all the time exactly once, and no handle has to keep an old tree alive. About 110 bytes an entry, and the
+//! all the time exactly once, and no handle has to keep an old tree alive. About 140 bytes an entry, and the
 //! name.
 
 mod build;
 pub(crate) mod diff;
+mod edit;
+mod remove;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gostream_library::Stub;
+use gostream_library::{Film, Stamp};
 use rustc_hash::FxHashMap;
 
 pub use build::TreeError;
+pub(crate) use edit::TreeChange;
 
 /// The inode number of the root directory (fixed by the FUSE protocol).
 pub const ROOT_INO: u64 = 1;
@@ -42,6 +45,8 @@ pub struct TreeEntry {
     pub ino: u64,
     /// Modification time, shown as all three times. Shown as 1970-01-01 00:00:01 when it is before that.
     pub mtime: SystemTime,
+    /// What it was made from, for who makes the next tree; of no meaning here.
+    pub stamp: Stamp,
     /// What it is.
     pub node: Node,
 }
@@ -52,7 +57,7 @@ pub enum Node {
     /// A directory.
     Dir,
     /// A film: a file of a torrent, as large as its stub says.
-    Media(Arc<Stub>),
+    Media(Arc<Film>),
     /// A file of the stub tree that is shown as it is.
     SideCar {
         /// Its size in bytes.
@@ -74,21 +79,22 @@ pub struct Tree {
     media: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inode {
     ino: u64,
     cookie: u64,
     mtime: SystemTime,
+    stamp: Stamp,
     parent: u32,
     name_start: u32,
     name_len: u8,
     kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Dir { first: u32, count: u32, dirs: u32 },
-    Media(Arc<Stub>),
+    Media(Arc<Film>),
     SideCar { len: u64, source: Box<Path> },
 }
 
@@ -110,7 +116,7 @@ pub enum NodeKind<'a> {
         dirs: u32,
     },
     /// A film.
-    Media(&'a Arc<Stub>),
+    Media(&'a Arc<Film>),
     /// A side-car.
     SideCar {
         /// Size in bytes.
@@ -230,6 +236,11 @@ impl<'a> NodeRef<'a> {
     /// Modification time, never before 1970-01-01 00:00:01.
     pub fn mtime(self) -> SystemTime {
         self.inode().mtime
+    }
+
+    /// What it was made from; see [`TreeEntry::stamp`].
+    pub fn stamp(self) -> Stamp {
+        self.inode().stamp
     }
 
     /// What it is.

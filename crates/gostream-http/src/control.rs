@@ -139,7 +139,7 @@ pub struct RemovedFile {
 }
 
 /// The server in figures.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the program.
     pub version: String,
@@ -151,8 +151,17 @@ pub struct Status {
     pub mount: String,
     /// Root of the stub tree.
     pub library: String,
-    /// TCP port of the BitTorrent listener.
+    /// The port that peers are told to reach us at.
     pub torrent_port: u16,
+    /// The port at the router or VPN gateway that leads to us, in words; none while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded_port: Option<String>,
+    /// Why there is none, if the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding_error: Option<String>,
+    /// Why a part of the library is shown as it was and not as it is: it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library_error: Option<String>,
     /// Films in the library.
     pub films: u64,
     /// Torrents that are awake.

@@ -12,7 +12,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::control::{BODY_LEN_MAX, ControlError};
+use crate::{
+    control::{BODY_LEN_MAX, ControlError},
+    films::FilmError,
+};
 
 /// A problem document (RFC 9457 §3), media type `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,5 +147,92 @@ impl IntoResponse for RequestError {
             Json(problem),
         )
             .into_response()
+    }
+}
+
+/// How a GET or HEAD of a file ends, where nothing fails (RFC 9110 §15).
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome {
+    /// All of it.
+    Whole,
+    /// Some of it.
+    Part,
+    /// The client has it.
+    NotModified,
+    /// It is not what the client thinks.
+    PreconditionFailed,
+    /// None of what is asked for is in it.
+    Unsatisfiable,
+}
+
+impl From<Outcome> for StatusCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Whole => Self::OK,
+            Outcome::Part => Self::PARTIAL_CONTENT,
+            Outcome::NotModified => Self::NOT_MODIFIED,
+            Outcome::PreconditionFailed => Self::PRECONDITION_FAILED,
+            Outcome::Unsatisfiable => Self::RANGE_NOT_SATISFIABLE,
+        }
+    }
+}
+
+/// Why a port that serves files does not do what was asked. Its text is plain: who asks is a player.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// The bytes of a film cannot be had.
+    Film(FilmError),
+    /// The name lacks what makes it a folder; this is the right one.
+    Moved(String),
+    /// The port does not do that; these methods it does.
+    NoMethod(&'static str),
+    /// WebDAV lists a folder at a time; the body says so.
+    WholeTree(&'static str),
+    /// The request lacks the login.
+    NoLogin,
+}
+
+impl From<FilmError> for Refusal {
+    fn from(error: FilmError) -> Self {
+        Self::Film(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Film(error) => (status_of(error), format!("{error}\n")).into_response(),
+            Self::Moved(to) => {
+                (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response()
+            }
+            Self::NoMethod(allowed) => {
+                (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed)]).into_response()
+            }
+            Self::WholeTree(xml) => {
+                let kind = [(header::CONTENT_TYPE, "application/xml; charset=utf-8")];
+                (StatusCode::FORBIDDEN, kind, xml).into_response()
+            }
+            Self::NoLogin => {
+                // Without quotes around the realm, as TorrServer's clients expect it.
+                let challenge = "Basic realm=Authorization Required";
+                (
+                    StatusCode::UNAUTHORIZED,
+                    [(header::WWW_AUTHENTICATE, challenge)],
+                )
+                    .into_response()
+            }
+        }
+    }
+}
+
+const fn status_of(error: FilmError) -> StatusCode {
+    match error {
+        FilmError::NotFound => StatusCode::NOT_FOUND,
+        FilmError::IsFolder => StatusCode::CONFLICT,
+        FilmError::Busy | FilmError::Unavailable | FilmError::ShuttingDown => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        FilmError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        FilmError::Io => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -15,17 +15,26 @@
 //! Every error is an RFC 9457 problem document; its status is chosen in
 //! `error.rs` and nowhere else.
 
+mod access;
 mod base64;
 mod control;
 mod error;
 mod event;
+mod film;
+mod films;
+mod proxy;
 mod router;
 mod socket;
+mod web;
 
+pub use access::{Access, Addresses, Login, NoAddresses};
 pub use control::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError, FileState,
     LibraryControl, ListedFile, RemovedFile, Status, TORRENT_LEN_MAX,
 };
 pub use error::Problem;
+pub use films::{FilmError, FilmLibrary, Item, ItemKind, OpenFilm};
+pub use proxy::proxy;
 pub use router::router;
 pub use socket::{ControlSocket, SocketError, connect};
+pub use web::WebPort;

@@ -11,7 +11,7 @@
 
 use std::cmp::Ordering;
 
-use crate::{media, stub::Stub};
+use crate::{film::Film, media};
 
 /// One file of a torrent, in torrent order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +70,13 @@ impl FileIds {
     }
 }
 
-/// Finds the file that a stub stands for: of the files of its size, one whose name agrees with `stub_name`
+/// Finds the file of a torrent that a film is: of the files of its size, one whose name agrees with `stub_name`
 /// (the stub's own path or name); else the only file of that size; else the one with its id.
-pub fn match_file(stub_name: &str, stub: &Stub, files: &[TorrentFile]) -> Option<usize> {
-    let by_id = FileIds::new(files).file_of(stub.index);
+pub fn match_file(stub_name: &str, film: &Film, files: &[TorrentFile]) -> Option<usize> {
+    let by_id = FileIds::new(files).file_of(film.index);
     let wanted = normalised(stub_name.rsplit('/').next().unwrap_or(stub_name));
     let same_size: Vec<usize> = (0..files.len())
-        .filter(|i| files[*i].length == stub.size)
+        .filter(|i| files[*i].length == film.size)
         .collect();
     // An equal name beats one that is a part; among equals the id decides.
     let named = |agrees: &dyn Fn(&str) -> bool| {

@@ -1,6 +1,7 @@
 //! Tests of file ids and of matching stubs to files.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use crate::Stub;
 use proptest::prelude::*;
 
 use super::*;
@@ -19,8 +20,9 @@ fn by_rank(paths: &[&str]) -> Vec<String> {
     ids.files().iter().map(|i| paths[*i].to_owned()).collect()
 }
 
-fn stub(index: u32, size: u64) -> Stub {
-    Stub::new("http://h", TorrentHash([7; 20]), index, size, None, None).unwrap()
+fn stub(index: u32, size: u64) -> Film {
+    let stub = Stub::new("http://h", TorrentHash([7; 20]), index, size, None, None);
+    Film::from(&stub.unwrap())
 }
 
 #[test]

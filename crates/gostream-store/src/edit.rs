@@ -5,13 +5,14 @@
 //! ([`StubTree::unlink`], `rename`, `make_folder`, `remove_folder`: exactly what POSIX says, no more). A stub
 //! never changes into a side-car or back by being moved.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, time::SystemTime};
 
-use gostream_library::{media, path as names};
+use gostream_library::{Stamp, media, path as names};
 
 use crate::{
     atomic,
     error::TreeError,
+    scan,
     stubs::{StubTree, has_stub_name, not_found_or},
 };
 
@@ -43,11 +44,31 @@ impl StubTree {
         Ok(gone)
     }
 
+    /// Whether [`StubTree::unlink`] of a stub has a chance: it is there, is no real film, and its folder may be
+    /// written. Changes nothing.
+    pub fn may_unlink(&self, relative: &str) -> Result<(), TreeError> {
+        let path = self.inside(relative)?;
+        refuse_real_film(relative, &path)?;
+        let folder = self.root().join(names::split(relative).0);
+        rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK)
+            .map_err(|e| TreeError::io(&folder, "write the folder", e.into()))
+    }
+
+    /// When a file or folder last changed, and which of the disk it is, as a scan would find it; the empty path
+    /// is the root.
+    pub fn state_of(&self, relative: &str) -> Result<(SystemTime, Stamp), TreeError> {
+        let path = self.root().join(relative);
+        let metadata =
+            fs::metadata(&path).map_err(|e| not_found_or(e, relative, &path, "look at"))?;
+        Ok(scan::state_of(&metadata))
+    }
+
     /// Removes exactly one file, and no folder.
     pub fn unlink(&self, relative: &str) -> Result<(), TreeError> {
         let _changes = self.lock();
         self.unlink_locked(relative)?;
-        self.sync(names::split(relative).0)
+        self.settle(names::split(relative).0);
+        Ok(())
     }
 
     /// Moves a file or folder. Like `rename(2)` it replaces a side-car or an empty folder, but never a stub or
@@ -78,8 +99,9 @@ impl StubTree {
             });
         }
         fs::rename(&old, &new).map_err(|e| TreeError::io(&old, "move", e))?;
-        self.sync(names::split(from).0)?;
-        self.sync(names::split(to).0)
+        self.settle(names::split(from).0);
+        self.settle(names::split(to).0);
+        Ok(())
     }
 
     /// Makes one folder; the folder above it must exist.
@@ -94,7 +116,8 @@ impl StubTree {
             }
             TreeError::io(&path, "make the folder", e)
         })?;
-        self.sync(names::split(relative).0)
+        self.settle(names::split(relative).0);
+        Ok(())
     }
 
     /// Removes one empty folder.
@@ -102,7 +125,8 @@ impl StubTree {
         let _changes = self.lock();
         let path = self.inside(relative)?;
         fs::remove_dir(&path).map_err(|e| not_found_or(e, relative, &path, "remove the folder"))?;
-        self.sync(names::split(relative).0)
+        self.settle(names::split(relative).0);
+        Ok(())
     }
 
     fn unlink_locked(&self, relative: &str) -> Result<(), TreeError> {
@@ -115,6 +139,13 @@ impl StubTree {
             });
         }
         fs::remove_file(&path).map_err(|e| not_found_or(e, relative, &path, "remove"))
+    }
+
+    /// Syncs a folder after a change that is done, whatever comes of the sync.
+    fn settle(&self, folder: &str) {
+        if let Err(error) = self.sync(folder) {
+            tracing::warn!(%error, "a change of the library may not survive a power cut");
+        }
     }
 
     fn sync(&self, folder: &str) -> Result<(), TreeError> {

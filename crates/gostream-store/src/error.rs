@@ -125,6 +125,17 @@ pub enum TreeError {
         /// The root.
         path: PathBuf,
     },
+    /// The root holds no film and is not the folder that it was: its disk was unmounted.
+    #[error(
+        "the library folder {} holds no film any more and is another folder than before: its disk is not mounted, as it \
+         seems. If the library is meant to be empty, make a file {} in it",
+        path.display(),
+        crate::scan::MARKER
+    )]
+    SourceGone {
+        /// The root.
+        path: PathBuf,
+    },
     /// The path is no path inside the library.
     #[error(transparent)]
     BadPath(#[from] PathError),

@@ -117,10 +117,161 @@ fn a_folder_is_not_moved_into_itself() {
     store.inodes().rename("tv", "tv2").unwrap();
 }
 
+#[test]
+fn numbers_that_change_places_are_moved_at_once() {
+    let (_folder, store) = store();
+    let keys = |a: &str, b: &str| vec![InodeKey::film(a, &HASH, 1), InodeKey::film(b, &HASH, 1)];
+    let numbers = store.inodes().assign(keys("a.mkv", "b.mkv")).unwrap();
+    let gone = one(&store, InodeKey::film("c.mkv", &HASH, 1));
+    let moved = |number: u64, to: &str| Moved {
+        number,
+        to: to.to_owned(),
+    };
+    let swap = vec![moved(numbers[0], "b.mkv"), moved(numbers[1], "a.mkv")];
+    store.inodes().settle(swap, Vec::new()).unwrap();
+    assert_eq!(
+        store.inodes().assign(keys("b.mkv", "a.mkv")).unwrap(),
+        numbers
+    );
+    // Onto the path of something that is gone, whose number is given to nobody else.
+    let more = vec![InodeKey::film("d.mkv", &HASH, 1)];
+    let new = store
+        .inodes()
+        .settle(vec![moved(numbers[0], "c.mkv")], more)
+        .unwrap();
+    assert_eq!(one(&store, InodeKey::film("c.mkv", &HASH, 1)), numbers[0]);
+    assert!(!numbers.contains(&new[0]) && new[0] != gone);
+}
+
+#[test]
+fn the_path_that_holds_the_number_of_a_film_is_told() {
+    let (_folder, store) = store();
+    let number = one(&store, InodeKey::film("a.mkv", &HASH, 1));
+    let holder = |key| store.inodes().holders(&[key]).unwrap().remove(0);
+    let found = holder(InodeKey::film("b.mkv", &HASH, 1)).unwrap();
+    assert_eq!((found.number, found.path.as_str()), (number, "a.mkv"));
+    assert_eq!(holder(InodeKey::film("a.mkv", &HASH, 1)), None);
+    assert_eq!(holder(InodeKey::film("b.mkv", &HASH, 2)), None);
+    let known = store
+        .inodes()
+        .find(&[
+            InodeKey::film("a.mkv", &HASH, 1),
+            InodeKey::directory(""),
+            InodeKey::film("b.mkv", &HASH, 1),
+        ])
+        .unwrap();
+    assert_eq!(known, [Some(number), Some(1), None]);
+}
+
+#[test]
+fn what_is_gone_for_longest_is_forgotten_when_it_is_far_too_much() {
+    let (_folder, store) = store();
+    let key = |n: usize| InodeKey::file(&format!("{n:02}"));
+    let numbers = store.inodes().assign((0..20).map(key).collect()).unwrap();
+    let sweep = |shown: &[u64], now| {
+        let shown = shown.iter().copied().collect();
+        store.inodes().sweep(shown, now).unwrap()
+    };
+    let count = || {
+        let known = store.inodes().find(&(0..20).map(key).collect::<Vec<_>>());
+        known.unwrap().iter().flatten().count()
+    };
+    // Nothing was found: the source is not there.
+    assert_eq!(sweep(&[], 1), 0);
+    assert_eq!(sweep(&numbers[..15], 2), 0);
+    assert_eq!(sweep(&numbers[..10], 3), 0);
+    // The last three were there again.
+    assert_eq!(sweep(&[&numbers[..10], &numbers[17..]].concat(), 4), 0);
+    assert_eq!(count(), 20);
+    // At most twice as many as are there: of 16 that are gone, ten stay.
+    assert_eq!(sweep(&numbers[..5], 5), 5);
+    assert_eq!(sweep(&numbers[..4], 6), 3);
+    let left = store
+        .inodes()
+        .find(&(0..20).map(key).collect::<Vec<_>>())
+        .unwrap();
+    // Gone since 2: 15 and 16. Then 10 to 14, since 3, but for the last.
+    let forgotten: Vec<usize> = (0..20).filter(|n| left[*n].is_none()).collect();
+    assert_eq!(forgotten.len(), 8);
+    assert!(forgotten.contains(&15) && forgotten.contains(&16) && !forgotten.contains(&19));
+    assert_eq!(one(&store, key(15)), numbers[15]);
+}
+
+#[test]
+fn the_numbers_of_an_earlier_program_are_taken_over_once() {
+    let (_folder, store) = store();
+    let other = TorrentHash([0xcd; 20]);
+    let third = TorrentHash([0xef; 20]);
+    let proposal = inode::file(&third, 2);
+    let map = gostream_library::InodeMap {
+        films: vec![(HASH, 1, 77), (other, 1, 78), (third, 2, proposal)],
+        folders: vec![
+            ("/tv".to_owned(), 1 << 63 | 5),
+            ("/lib/movies".to_owned(), 1 << 63 | 6),
+            ("/lib".to_owned(), 9),
+            ("/tv/../x".to_owned(), 10),
+        ],
+        stubs: vec![
+            ("/lib/movies/a.mkv".to_owned(), HASH, 1),
+            ("/elsewhere/b.mkv".to_owned(), other, 1),
+        ],
+    };
+    let root = std::path::Path::new("/lib/");
+    assert_eq!(store.inodes().import(map.clone(), root).unwrap(), 5);
+    assert_eq!(one(&store, InodeKey::directory("tv")), 1 << 63 | 5);
+    assert_eq!(one(&store, InodeKey::directory("movies")), 1 << 63 | 6);
+    assert_eq!(one(&store, InodeKey::film("movies/a.mkv", &HASH, 1)), 77);
+    // A film without a path is found by its number.
+    let key = InodeKey::film("movies/c.mkv", &third, 2);
+    let holder = store.inodes().holders(&[key]).unwrap().remove(0).unwrap();
+    assert_eq!(holder.number, proposal);
+    assert_eq!(store.inodes().import(map, root).unwrap(), 0);
+}
+
+#[test]
+fn numbers_outlive_the_upgrade_of_a_database_of_any_schema() {
+    let steps = crate::migrations::STEPS;
+    for older in 1..=steps.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gostream.db");
+        let db = Connection::open(&path).unwrap();
+        for step in &steps[..older] {
+            db.execute_batch(step).unwrap();
+        }
+        db.pragma_update(None, "user_version", i64::try_from(older).unwrap())
+            .unwrap();
+        for (number, path, what) in [
+            (70, "movies/a.mkv", format!("{HASH}:1")),
+            (-70, "movies", "dir".to_owned()),
+            (71, "movies/a.srt", "file".to_owned()),
+        ] {
+            let row = params![number, path, what];
+            db.execute(
+                "INSERT INTO inodes (inode, path, what) VALUES (?1, ?2, ?3)",
+                row,
+            )
+            .unwrap();
+        }
+        drop(db);
+        let store = Store::open(&path).unwrap();
+        let keys = vec![
+            InodeKey::film("movies/a.mkv", &HASH, 1),
+            InodeKey::directory("movies"),
+            InodeKey::file("movies/a.srt"),
+        ];
+        let numbers = store.inodes().assign(keys).unwrap();
+        assert_eq!(
+            numbers,
+            [70, (-70_i64).cast_unsigned(), 71],
+            "schema {older}"
+        );
+    }
+}
+
 /// What the table should hold: exactly the documented rules, without SQL.
 #[derive(Default)]
 struct Model {
-    rows: BTreeMap<(String, String), u64>,
+    rows: BTreeMap<(String, What), u64>,
 }
 
 impl Model {
@@ -128,7 +279,7 @@ impl Model {
         if key.path.is_empty() {
             return 1;
         }
-        let place = (key.path.clone(), key.what.clone());
+        let place = (key.path.to_string(), key.what);
         let used: BTreeSet<u64> = self.rows.values().copied().collect();
         *self
             .rows
@@ -138,14 +289,14 @@ impl Model {
 
     fn rename(&mut self, from: &str, to: &str) {
         let below = format!("{from}/");
-        let moving: Vec<(String, String)> = self
+        let moving: Vec<(String, What)> = self
             .rows
             .keys()
             .filter(|(path, _)| path == from || path.starts_with(&below))
             .cloned()
             .collect();
         for old in moving {
-            let new = (format!("{to}{}", &old.0[from.len()..]), old.1.clone());
+            let new = (format!("{to}{}", &old.0[from.len()..]), old.1);
             let number = self.rows.remove(&old).unwrap();
             if let Some(there) = self.rows.insert(new, number) {
                 self.rows.insert(old, there);

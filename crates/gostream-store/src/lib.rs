@@ -2,8 +2,9 @@
 //!
 //! The API is synchronous and callable from any thread; asynchronous callers use `spawn_blocking` where a
 //! write is awaited. [`db::Store`] opens the database; the typed repositories hang off it:
-//! `store.torrents()`, `store.known_peers()`, `store.bans()`, `store.inodes()`. [`stubs::StubTree`] reads and
-//! writes the folder of stubs. Files are only ever replaced whole ([`atomic`]).
+//! `store.torrents()`, `store.known_peers()`, `store.bans()`, `store.inodes()`,
+//! `store.network()`, `store.fetched_list()`, `store.refusals()`. [`stubs::StubTree`] reads and
+//! writes the folder of stubs. Files are only ever replaced whole ([`atomic`]), save the logs of the [`warm`] cache.
 //!
 //! Nothing here deletes or rewrites what it cannot read: such a thing is an error that names the path.
 
@@ -12,20 +13,34 @@ pub mod bans;
 pub mod db;
 pub mod edit;
 pub mod error;
+pub mod fetched_list;
+pub mod found;
 pub mod inodes;
 pub mod known_peers;
+pub mod library_root;
 pub mod lock;
 mod migrations;
+pub mod network;
+pub mod piece_layers;
+pub mod refusals;
 pub mod scan;
 pub mod stubs;
 pub mod torrents;
+pub mod warm;
 
 pub use bans::{Ban, Bans};
 pub use db::Store;
 pub use error::{StoreError, TreeError};
-pub use inodes::{InodeKey, Inodes};
+pub use fetched_list::{FetchedList, FetchedLists};
+pub use found::{Earlier, Found, FoundKind, Look};
+pub use inodes::{Holder, InodeKey, Inodes, Moved, What};
 pub use known_peers::{KnownPeer, KnownPeers};
+pub use library_root::{LibraryRoot, LibraryRoots};
 pub use lock::{LockError, StateLock};
-pub use scan::{Found, FoundKind};
+pub use network::Network;
+pub use piece_layers::PieceLayers;
+pub use refusals::{Refusal, Refusals};
+pub use scan::{MARKER, Scanned};
 pub use stubs::{StubTree, Written};
 pub use torrents::{TorrentRecord, TorrentSummary, Torrents};
+pub use warm::WarmCache;

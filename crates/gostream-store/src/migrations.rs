@@ -11,7 +11,12 @@ use rusqlite::Connection;
 use crate::error::StoreError;
 
 /// Steps in order; number 1 comes first.
-const STEPS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+pub(crate) const STEPS: [&str; 4] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_network.sql"),
+    include_str!("../migrations/0003_library.sql"),
+    include_str!("../migrations/0004_refused.sql"),
+];
 
 /// `GSTR`, set by the first step.
 const APPLICATION_ID: i64 = 0x4753_5452;

@@ -2,11 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    cell::RefCell,
+    collections::HashSet,
     ffi::OsStr,
+    fs,
     os::unix::{ffi::OsStrExt as _, fs::symlink, net::UnixListener},
+    sync::Arc,
+    time::SystemTime,
 };
 
-use gostream_library::TorrentHash;
+use gostream_library::{Stub, TorrentHash, path as names, stub::STUB_BYTES_MAX};
 
 use super::*;
 
@@ -26,9 +31,8 @@ fn shown(tree: &StubTree) -> Vec<String> {
         .iter()
         .map(|f| match &f.kind {
             FoundKind::Dir => format!("{}/", f.path),
-            FoundKind::Stub(stub) => format!("{} = {}", f.path, stub.hash.0[0]),
-            FoundKind::BrokenStub(_) => format!("{} broken", f.path),
-            FoundKind::Unreadable(_) => format!("{} unreadable", f.path),
+            FoundKind::Film(stub) => format!("{} = {}", f.path, stub.hash.0[0]),
+            FoundKind::Broken(_) => format!("{} broken", f.path),
             FoundKind::SideCar { len } => format!("{} {len}", f.path),
         })
         .collect()
@@ -147,5 +151,187 @@ fn many_stubs_are_read_by_several_threads_in_order() {
         found.iter().map(|f| f.path.clone()).collect::<Vec<_>>(),
         expected
     );
-    assert!(found.iter().all(|f| matches!(f.kind, FoundKind::Stub(_))));
+    assert!(found.iter().all(|f| matches!(f.kind, FoundKind::Film(_))));
+}
+
+/// An earlier scan, as it was or made up.
+struct Before(Vec<Found>);
+
+impl Earlier for Before {
+    fn at(&self, path: &str) -> Option<Found> {
+        self.0.iter().find(|found| found.path == path).cloned()
+    }
+
+    fn children(&self, folder: &str) -> Vec<Found> {
+        let is_child =
+            |found: &&Found| !found.path.is_empty() && names::split(&found.path).0 == folder;
+        self.0.iter().filter(is_child).cloned().collect()
+    }
+}
+
+fn everything(tree: &StubTree) -> Before {
+    let look = Look {
+        earlier: None,
+        changed: None,
+        enter: &|_, _| {},
+    };
+    Before(tree.look(look).unwrap().found)
+}
+
+/// Looks again; what was found, and the folders that were looked into.
+fn again(tree: &StubTree, before: &Before, changed: Option<&[&str]>) -> (Scanned, Vec<String>) {
+    let changed: Option<HashSet<String>> =
+        changed.map(|folders| folders.iter().map(|f| (*f).to_owned()).collect());
+    let entered = RefCell::new(Vec::new());
+    let scanned = tree.look(Look {
+        earlier: Some(before),
+        changed: changed.as_ref(),
+        enter: &|folder, _| entered.borrow_mut().push(folder.to_owned()),
+    });
+    let mut entered = entered.into_inner();
+    entered.sort();
+    (scanned.unwrap(), entered)
+}
+
+fn paths(scanned: &Scanned) -> Vec<&str> {
+    scanned.found.iter().map(|f| f.path.as_str()).collect()
+}
+
+#[test]
+fn only_changed_and_new_folders_are_looked_into() {
+    let (folder, tree) = tree();
+    tree.write("movies/a.mkv", &stub(1)).unwrap();
+    tree.write("tv/Show/e.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    tree.write("tv/New/Season.01/e.mkv", &stub(3)).unwrap();
+    // Not told of: not seen.
+    fs::remove_file(folder.path().join("movies/a.mkv")).unwrap();
+    let (scanned, entered) = again(&tree, &before, Some(&["tv"]));
+    assert_eq!(entered, ["tv", "tv/New", "tv/New/Season.01"]);
+    assert_eq!(
+        paths(&scanned),
+        [
+            "",
+            "movies",
+            "movies/a.mkv",
+            "tv",
+            "tv/New",
+            "tv/New/Season.01",
+            "tv/New/Season.01/e.mkv",
+            "tv/Show",
+            "tv/Show/e.mkv"
+        ]
+    );
+    let (scanned, _) = again(&tree, &before, None);
+    assert!(!paths(&scanned).contains(&"movies/a.mkv"));
+}
+
+#[test]
+fn a_stub_that_is_the_same_file_is_not_read_again() {
+    let (folder, tree) = tree();
+    tree.write("movies/a.mkv", &stub(1)).unwrap();
+    tree.write("movies/b.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    fs::write(folder.path().join("movies/b.mkv"), "http://x\n0").unwrap();
+    let (scanned, _) = again(&tree, &before, None);
+    let kind = |path: &str| {
+        let found = scanned.found.iter().find(|f| f.path == path);
+        found.unwrap().kind.clone()
+    };
+    let FoundKind::Film(old) = before.at("movies/a.mkv").unwrap().kind else {
+        panic!("a stub");
+    };
+    assert!(matches!(kind("movies/a.mkv"), FoundKind::Film(now) if Arc::ptr_eq(&now, &old)));
+    assert!(matches!(kind("movies/b.mkv"), FoundKind::Broken(_)));
+}
+
+#[test]
+fn a_folder_that_was_moved_is_looked_into_under_its_new_name() {
+    let (folder, tree) = tree();
+    tree.write("tv/Show/Season.01/e.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    let root = folder.path();
+    fs::rename(root.join("tv/Show"), root.join("tv/Other")).unwrap();
+    let (scanned, entered) = again(&tree, &before, Some(&["tv"]));
+    assert_eq!(entered, ["tv", "tv/Other", "tv/Other/Season.01"]);
+    let stamp = |found: &Found| found.stamp;
+    let now = scanned.found.iter().find(|f| f.path == "tv/Other");
+    assert_eq!(now.map(stamp), before.at("tv/Show").as_ref().map(stamp));
+    assert_ne!(stamp(now.unwrap()).version, 0);
+}
+
+#[test]
+fn a_change_in_a_folder_shows_its_new_time_without_a_look_at_its_parent() {
+    let (folder, tree) = tree();
+    tree.write("tv/Show/e.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_500);
+    let show = fs::File::open(folder.path().join("tv/Show")).unwrap();
+    show.set_modified(time).unwrap();
+    let (scanned, entered) = again(&tree, &before, Some(&["tv/Show"]));
+    assert_eq!(entered, ["tv/Show"]);
+    let now = scanned.found.iter().find(|f| f.path == "tv/Show");
+    assert_eq!(now.unwrap().mtime, time);
+}
+
+/// As if everything in `folder` had been on another device.
+fn on_another_device(mut before: Before, folder: &str) -> Before {
+    for found in &mut before.0 {
+        if found.path == folder || path_is_in(&found.path, folder) {
+            found.stamp.device += 1;
+        }
+    }
+    before
+}
+
+#[test]
+fn a_folder_that_lost_its_device_and_its_films_is_kept() {
+    let (folder, tree) = tree();
+    tree.write("movies/a.mkv", &stub(1)).unwrap();
+    tree.write("tv/Show/e.mkv", &stub(2)).unwrap();
+    let before = on_another_device(everything(&tree), "tv");
+    fs::remove_dir_all(folder.path().join("tv/Show")).unwrap();
+    fs::create_dir(folder.path().join("tv/lost+found")).unwrap();
+    for changed in [None, Some(&["", "tv"][..])] {
+        let (scanned, _) = again(&tree, &before, changed);
+        let expected = [
+            "",
+            "movies",
+            "movies/a.mkv",
+            "tv",
+            "tv/Show",
+            "tv/Show/e.mkv",
+        ];
+        assert_eq!(paths(&scanned), expected);
+        assert_eq!(scanned.kept.len(), 1);
+        assert_eq!(scanned.kept[0].0, "tv");
+    }
+    // The same folder on the same device was emptied by somebody.
+    let here = everything(&tree);
+    fs::remove_dir(folder.path().join("tv/lost+found")).unwrap();
+    let (scanned, _) = again(&tree, &here, None);
+    assert_eq!(paths(&scanned), ["", "movies", "movies/a.mkv", "tv"]);
+    // Another disk with films is taken as it is.
+    tree.write("tv/Other/e.mkv", &stub(3)).unwrap();
+    let (scanned, _) = again(&tree, &before, None);
+    assert!(scanned.kept.is_empty() && paths(&scanned).contains(&"tv/Other/e.mkv"));
+}
+
+#[test]
+fn a_root_that_lost_its_device_and_its_films_is_an_error_unless_it_is_marked() {
+    let (folder, tree) = tree();
+    tree.write("movies/a.mkv", &stub(1)).unwrap();
+    let before = on_another_device(everything(&tree), "");
+    fs::remove_file(folder.path().join("movies/a.mkv")).unwrap();
+    let look = Look {
+        earlier: Some(&before),
+        changed: None,
+        enter: &|_, _| {},
+    };
+    assert!(matches!(tree.look(look), Err(TreeError::SourceGone { .. })));
+    fs::write(folder.path().join(MARKER), "").unwrap();
+    assert_eq!(tree.look(look).unwrap().found.len(), 3);
+    fs::remove_file(folder.path().join(MARKER)).unwrap();
+    tree.write("movies/b.mkv", &stub(2)).unwrap();
+    assert_eq!(tree.look(look).unwrap().found.len(), 3);
 }

@@ -16,6 +16,8 @@ pub const URLS_MAX: usize = 100;
 pub struct TorrentRecord {
     /// The torrent.
     pub hash: TorrentHash,
+    /// Its whole hash of v2, where it is of v2 and that is known (BEP 52).
+    pub hash_v2: Option<[u8; 32]>,
     /// Its name, empty when not yet known.
     pub name: String,
     /// The bencoded info dictionary, as hashed; none until metadata arrived.
@@ -76,11 +78,12 @@ impl Torrents<'_> {
         self.store.read("read a torrent", |db| select(db, hash))
     }
 
-    /// Forgets a torrent and its known-good peers; false if it was not there.
+    /// Forgets a torrent, its known-good peers and piece layers; false if it was not there.
     pub fn remove(&self, hash: &TorrentHash) -> Result<bool, StoreError> {
         let hash = *hash;
         self.store.write("remove a torrent", move |db| {
             db.execute("DELETE FROM known_peers WHERE hash = ?1", [hash.0])?;
+            db.execute("DELETE FROM piece_layers WHERE hash = ?1", [hash.0])?;
             let rows = db.execute("DELETE FROM torrents WHERE hash = ?1", [hash.0])?;
             Ok(rows > 0)
         })
@@ -108,7 +111,8 @@ impl Torrents<'_> {
 
 fn select(db: &Connection, hash: &TorrentHash) -> rusqlite::Result<Option<TorrentRecord>> {
     let mut query = db.prepare_cached(
-        "SELECT name, added_at, trackers, web_seeds, peer_hints, info_dict FROM torrents WHERE hash = ?1",
+        "SELECT name, added_at, trackers, web_seeds, peer_hints, info_dict, hash_v2
+         FROM torrents WHERE hash = ?1",
     )?;
     let read = |row: &Row<'_>| {
         Ok(TorrentRecord {
@@ -119,6 +123,7 @@ fn select(db: &Connection, hash: &TorrentHash) -> rusqlite::Result<Option<Torren
             web_seeds: from_json(row, 3)?,
             peer_hints: from_json(row, 4)?,
             info_dict: row.get(5)?,
+            hash_v2: row.get(6)?,
         })
     };
     query.query_row([hash.0], read).optional()
@@ -131,8 +136,8 @@ fn upsert(db: &Connection, new: TorrentRecord) -> rusqlite::Result<()> {
     };
     db.prepare_cached(
         "INSERT OR REPLACE INTO torrents
-         (hash, name, added_at, trackers, web_seeds, peer_hints, info_dict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+         (hash, name, added_at, trackers, web_seeds, peer_hints, info_dict, hash_v2)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         record.hash.0,
@@ -142,6 +147,7 @@ fn upsert(db: &Connection, new: TorrentRecord) -> rusqlite::Result<()> {
         to_json(&record.web_seeds)?,
         to_json(&record.peer_hints)?,
         record.info_dict,
+        record.hash_v2,
     ])?;
     Ok(())
 }
@@ -150,6 +156,7 @@ fn upsert(db: &Connection, new: TorrentRecord) -> rusqlite::Result<()> {
 fn blank(new: &TorrentRecord) -> TorrentRecord {
     TorrentRecord {
         hash: new.hash,
+        hash_v2: None,
         name: String::new(),
         info_dict: None,
         trackers: Vec::new(),
@@ -162,6 +169,7 @@ fn blank(new: &TorrentRecord) -> TorrentRecord {
 fn merge(known: TorrentRecord, new: TorrentRecord) -> TorrentRecord {
     TorrentRecord {
         hash: known.hash,
+        hash_v2: known.hash_v2.or(new.hash_v2),
         name: if new.name.is_empty() {
             known.name
         } else {
@@ -229,6 +237,7 @@ mod tests {
     fn record(byte: u8) -> TorrentRecord {
         TorrentRecord {
             hash: TorrentHash([byte; 20]),
+            hash_v2: None,
             name: format!("torrent {byte}"),
             info_dict: Some(vec![byte; 1000]),
             trackers: vec![vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]],

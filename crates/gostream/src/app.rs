@@ -4,10 +4,18 @@
 //! end; `store` and `source` are the adapters through which the engine sees the database, and the file
 //! system the engine. Called by `program` and by the demonstration.
 
+mod blocklist;
+mod descriptors;
+mod films;
+mod forwarding;
+mod inode_map;
+mod inspector;
+mod notify;
 mod parts;
 mod serve;
 mod source;
 mod store;
+mod web;
 
 pub(crate) use self::parts::{Parts, listen_addresses};
 pub(crate) use self::serve::{Server, run as serve, wait_for_signal};

@@ -14,11 +14,14 @@ mod library;
 mod logging;
 pub mod output;
 mod progress;
+mod samba;
 mod settings;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser as _};
+
+use gostream_http::LibraryControl as _;
 
 use crate::{control::ControlClient, doctor::Level};
 
@@ -72,6 +75,10 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
             library::ls(&context, app, long)
         }
         Command::Doctor => doctor(&Context::prepare(&args.place, logging::Audience::Person)?),
+        Command::SambaConfig(asked) => {
+            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            samba::run(&context, asked)
+        }
         Command::Rm { paths } => {
             let context = Context::prepare(&args.place, logging::Audience::Person)?;
             library::rm(&context, app, paths)
@@ -79,11 +86,26 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
     }
 }
 
+/// What a running server says of itself; nothing when it does not answer.
+fn ask_status(server: &ControlClient) -> Option<gostream_http::Status> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    runtime.block_on(server.status()).ok()
+}
+
 /// Prints what the doctor found; fails when something keeps GoStream from
 /// working.
 fn doctor(context: &Context) -> Result<(), Failure> {
-    let running = ControlClient::find(&context.directories.control_socket()).is_ok();
-    let findings = crate::doctor::examine(&context.config, &context.directories, running);
+    let server = ControlClient::find(&context.directories.control_socket());
+    let status = server.as_ref().ok().and_then(ask_status);
+    let findings = crate::doctor::examine(
+        &context.config,
+        &context.directories,
+        server.is_ok(),
+        status.as_ref(),
+    );
     output::lines(&findings)?;
     if findings.iter().any(|finding| finding.level == Level::Error) {
         return Err(Failure::Reported);

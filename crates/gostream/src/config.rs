@@ -13,6 +13,7 @@ mod check;
 mod document;
 mod environment;
 mod error;
+mod forwarding;
 mod key;
 pub mod keys;
 mod load;
@@ -22,10 +23,14 @@ mod settings;
 mod units;
 
 pub use error::{ConfigError, Place, Position, Problem};
+pub use forwarding::{ForwardingSettings, PortForwarding};
 pub use key::{Form, Key, Kind};
 pub use load::{Ignored, Loaded, Sources, load};
 pub use reference::defaults;
-pub use settings::{Config, DirectorySettings, EngineSettings, FsSettings, WebSettings};
+pub use settings::{
+    BlocklistSettings, Config, DirectorySettings, EngineSettings, FsSettings, WarmSettings,
+    WebSettings,
+};
 pub use units::{ByteSize, LogLevel, Verification};
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ use self::seeder::Seeder;
 use self::share::Share;
 use crate::app::{Server, wait_for_signal};
 use crate::cli::{Context, Failure, output};
-use crate::config::{ByteSize, Config, DirectorySettings, EngineSettings};
+use crate::config::{
+    ByteSize, Config, DirectorySettings, EngineSettings, ForwardingSettings, PortForwarding,
+    WarmSettings, WebSettings,
+};
 use crate::paths::Directories;
 
 /// How long the film plays: 60 MiB.
@@ -58,10 +61,26 @@ pub(crate) fn run(context: Context, keep: bool) -> Result<(), Failure> {
 fn context_in(place: &Path, context: Context) -> Context {
     let config = Config {
         directories: DirectorySettings::default(),
+        // It meets nobody but itself.
+        forwarding: ForwardingSettings {
+            by: PortForwarding::Off,
+            ..context.config.forwarding
+        },
         engine: EngineSettings {
             torrent_port: 0,
+            // Its seeders are on this machine, and nobody else is told of it.
+            discovery: gostorm::DiscoveryConfig::default(),
             read_ahead_budget: context.config.engine.read_ahead_budget.min(BUDGET_MAX),
             ..context.config.engine
+        },
+        // What it shows is the swarm.
+        warm: WarmSettings {
+            enabled: false,
+            ..context.config.warm
+        },
+        web: WebSettings {
+            proxy_port: 0,
+            ..context.config.web
         },
         ..context.config
     };

@@ -6,25 +6,40 @@
 //! findings. Nothing is changed, and nothing is waited for: a mount that
 //! hangs is never touched.
 
+mod binding;
 mod clock;
 mod disk;
 mod finding;
+mod forwarding;
 mod fuse_conf;
 mod fuse_device;
 mod fusermount;
+mod library;
 mod limits;
 mod memory;
 mod mounts;
 mod ports;
+mod warm;
 mod writable;
 
-use crate::{config::Config, paths::Directories};
+use gostream_http::Status;
+
+use crate::{
+    config::{Config, PortForwarding},
+    paths::Directories,
+};
 
 pub use finding::{Finding, Level};
 
 /// Makes all checks. `running` tells whether a server answers on the control
-/// socket of these directories: what it holds is then no fault.
-pub fn examine(config: &Config, directories: &Directories, running: bool) -> Vec<Finding> {
+/// socket of these directories: what it holds is then no fault. `status` is
+/// what it says of itself.
+pub fn examine(
+    config: &Config,
+    directories: &Directories,
+    running: bool,
+    status: Option<&Status>,
+) -> Vec<Finding> {
     let is_root = rustix::process::geteuid().is_root();
     let mut findings = vec![
         fuse_device::judge(&fuse_device::look()),
@@ -32,7 +47,13 @@ pub fn examine(config: &Config, directories: &Directories, running: bool) -> Vec
         fuse_conf::judge(&fuse_conf::look(), is_root),
         mounts::judge(&mounts::look(&directories.mount), running),
     ];
+    findings.push(binding::judge(
+        config.engine.bind.as_ref(),
+        &binding::look(),
+    ));
     findings.extend(ports::judge(&ports::look(config), running));
+    let is_off = config.forwarding.by == PortForwarding::Off;
+    findings.push(forwarding::judge(status, is_off));
     findings.push(limits::judge(limits::look(), &config.engine));
     findings.push(memory::judge(
         &memory::look(),
@@ -46,6 +67,9 @@ pub fn examine(config: &Config, directories: &Directories, running: bool) -> Vec
         ]
         .map(|(what, path)| writable::judge(what, &writable::look(path))),
     );
+    findings.push(library::judge(status));
     findings.push(disk::judge(&disk::look(&directories.state)));
+    let folder = directories.warm();
+    findings.push(warm::judge(&folder, &warm::look(&folder), config.warm));
     findings
 }

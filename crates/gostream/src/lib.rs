@@ -15,5 +15,7 @@ mod librarian;
 pub mod link;
 pub mod paths;
 mod program;
+pub mod samba;
+mod warm;
 
 pub use program::Gostream;

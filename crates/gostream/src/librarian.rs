@@ -1,16 +1,19 @@
 //! Adds, lists and removes films: [`LibraryControl`] over engine, database and stub tree.
 //!
 //! Used by the control socket of a running server and, without one, by the command line in its own process;
-//! both go the same way. `add` turns a link into stubs, `fetch` gets a .torrent from its URL, `shelf` keeps
-//! the tree that the mount shows in step with the stubs on disk, `subtitles` copies those of a torrent beside
-//! its films.
+//! both go the same way. `add` turns a link into stubs, `editor` makes the changes that come through the mount,
+//! `fetch` gets a .torrent from its URL, `shelf` makes the tree that the mount shows from the stubs on disk,
+//! `watcher` has it look again when others changed them, `subtitles` copies those of a torrent beside its films.
 
 mod add;
 mod desk;
+mod editor;
 mod fetch;
 mod files;
+mod inotify;
 mod shelf;
 mod subtitles;
+mod watcher;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -20,7 +23,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use gostorm::Engine;
 use gostorm_wire::InfoHash;
-use gostream_fs::NodeKind;
+use gostream_fs::{LibraryEditor, NodeKind};
 use gostream_http::{
     AddEvent, AddRequest, ControlError, FileState, LibraryControl, ListedFile, RemovedFile, Status,
 };
@@ -28,8 +31,11 @@ use gostream_store::Store;
 use tokio_util::task::TaskTracker;
 
 use self::desk::{Desk, on_disk};
+use self::editor::Editor;
 pub(crate) use self::files::torrent_files;
 pub(crate) use self::shelf::Shelf;
+pub(crate) use self::watcher::Watcher;
+use crate::warm::Warm;
 
 /// How long a command without a server waits for subtitles that are still on their way.
 const SUBTITLES_WAIT: Duration = Duration::from_secs(20);
@@ -49,11 +55,18 @@ pub(crate) struct Librarian {
 }
 
 impl Librarian {
-    pub(crate) fn new(engine: Engine, store: Arc<Store>, shelf: Arc<Shelf>, url: &str) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        store: Arc<Store>,
+        shelf: Arc<Shelf>,
+        warm: Arc<Warm>,
+        url: &str,
+    ) -> Self {
         let desk = Desk {
             engine,
             store,
             shelf,
+            warm,
             url: url.to_owned(),
             later: TaskTracker::new(),
         };
@@ -62,6 +75,11 @@ impl Librarian {
             serving: OnceLock::new(),
             start: Instant::now(),
         }
+    }
+
+    /// Who changes the library for the mount.
+    pub(crate) fn editor(&self) -> Arc<dyn LibraryEditor> {
+        Arc::new(Editor::new(Arc::clone(&self.desk)))
     }
 
     /// The library is mounted from now on.
@@ -143,6 +161,7 @@ impl LibraryControl for Librarian {
             };
             let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
             let serving = self.serving.get();
+            let nat = self.desk.engine.nat().borrow().clone();
             Ok(Status {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
@@ -150,6 +169,9 @@ impl LibraryControl for Librarian {
                 mount: show(serving.map(|serving| &serving.mount)),
                 library: show(serving.map(|serving| &serving.library)),
                 torrent_port: self.desk.engine.port(),
+                forwarded_port: nat.forwarded.map(|port| port.to_string()),
+                forwarding_error: nat.error,
+                library_error: self.desk.shelf.trouble(),
                 films: u64::from(tree.media_count()),
                 torrents_awake: count(self.desk.engine.awake_count()),
                 peers: count(self.desk.engine.peer_count()),

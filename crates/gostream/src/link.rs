@@ -13,7 +13,7 @@ pub enum Link {
     Magnet(String),
     /// An http or https URL of a .torrent file.
     Url(String),
-    /// An info-hash: 40 hex digits or 32 base32 digits (BEP 9).
+    /// An info-hash: 40 hex digits or 32 base32 digits (BEP 9), or 64 hex digits (BEP 52).
     Hash(String),
     /// A path to a .torrent file, and whatever is nothing else.
     File(PathBuf),
@@ -42,7 +42,7 @@ impl Link {
 fn is_hash(text: &str) -> bool {
     let base32 = |c: u8| c.is_ascii_alphabetic() || (b'2'..=b'7').contains(&c);
     match text.len() {
-        40 => text.bytes().all(|c| c.is_ascii_hexdigit()),
+        40 | 64 => text.bytes().all(|c| c.is_ascii_hexdigit()),
         32 => text.bytes().all(base32),
         _ => false,
     }
@@ -57,6 +57,8 @@ mod tests {
         let hex = "0123456789abcdefABCD0123456789abcdefABCD";
         let base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         assert_eq!(Link::parse(hex), Link::Hash(hex.into()));
+        let v2 = "ab".repeat(32);
+        assert_eq!(Link::parse(&v2), Link::Hash(v2.clone()));
         assert_eq!(Link::parse(base32), Link::Hash(base32.into()));
         assert_eq!(Link::parse(" MAGNET:?x "), Link::Magnet("MAGNET:?x".into()));
         assert_eq!(Link::parse("HTTP://a/b"), Link::Url("HTTP://a/b".into()));

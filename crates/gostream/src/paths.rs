@@ -32,6 +32,16 @@ impl Directories {
         self.state.join("control.sock")
     }
 
+    /// The blocklist as it was downloaded.
+    pub fn blocklist(&self) -> PathBuf {
+        self.state.join("blocklist")
+    }
+
+    /// The folder of the warm cache.
+    pub fn warm(&self) -> PathBuf {
+        self.state.join("warm")
+    }
+
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.state.join("gostream.db")

@@ -25,7 +25,7 @@ impl App for Gostream {
     ) -> BoxFuture<'a, Result<Box<dyn OpenLibrary>, Failure>> {
         Box::pin(async move {
             // Any free port: trackers want one, and a short command need not have the usual one.
-            let parts = Parts::build(context, app::listen_addresses(0))?;
+            let parts = Parts::build(context, app::listen_addresses(0), None)?;
             Ok(Box::new(Offline { parts }) as Box<dyn OpenLibrary>)
         })
     }

@@ -21,6 +21,8 @@ const WINDOW_START: u64 = 8 << 20;
 const WINDOW_PROBE: u64 = 512 << 10;
 /// A reader that read so much in sequence is a player: its seeks get a full window at once.
 pub(super) const PLAYER_BYTES: u64 = 2 << 20;
+/// A reader that comes from elsewhere counts as having read so much here at most: 32 MiB of window.
+const CAME_MAX: u64 = 4 << 20;
 /// The window grows to this many times what was read in sequence.
 const WINDOW_GROWTH: u64 = 8;
 /// Silence after which a stream has ended, when another one of the same reader goes on.
@@ -89,6 +91,13 @@ impl Cursor {
             window: first_window,
             lag: Duration::ZERO,
         }
+    }
+
+    /// It goes on from `read` bytes that it had from elsewhere.
+    pub(super) fn comes(&mut self, read: u64) {
+        self.first_window = WINDOW_START;
+        self.window = WINDOW_START;
+        self.consumed = read.min(CAME_MAX);
     }
 
     pub(crate) const fn pos(&self) -> u64 {

@@ -12,6 +12,8 @@ use crate::event::ReaderKey;
 use crate::layout::FileSpan;
 use crate::time::Time;
 
+/// Streams that are told apart in one reader; the stalest goes when a further one starts.
+const CURSORS_MAX: usize = 4;
 /// Bytes per second that no film needs: a UHD Blu-ray disc carries at most 128 Mbit/s (16 MB/s).
 const SCAN_RATE: f64 = 20_000_000.0;
 /// A player fills its buffer as fast as it can; one that goes on so for longer copies or analyses.
@@ -43,6 +45,24 @@ impl Reader {
             fast_since: None,
             blockwise,
         }
+    }
+
+    /// Lets the stalest cursor go where there are as many as can be.
+    pub(super) fn make_room(&mut self) {
+        if self.cursors.len() < CURSORS_MAX {
+            return;
+        }
+        let cursors = self.cursors.iter().enumerate();
+        let stalest = cursors.min_by_key(|(_, cursor)| cursor.last_read);
+        if let Some(at) = stalest.map(|(at, _)| at) {
+            self.cursors.remove(at);
+        }
+    }
+
+    /// It had `read` bytes in sequence from elsewhere.
+    pub(super) fn came(&mut self, now: Time, read: u64) {
+        let gained = read.saturating_sub(self.consumed);
+        self.advanced(now, gained);
     }
 
     /// A stream moved on by `gained` bytes.

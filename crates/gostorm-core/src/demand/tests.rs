@@ -1,6 +1,8 @@
 //! Cursors, windows and the order of wanted pieces.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod expected;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

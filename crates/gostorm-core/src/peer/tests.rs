@@ -104,3 +104,35 @@ fn the_pipeline_settles_at_bandwidth_times_delay() {
         peer.depth()
     );
 }
+
+/// A peer that sends all it was asked for at once, a round later, for so many rounds; returns what came in the last.
+fn in_bursts(peer: &mut Peer, now: &mut Time, round: Duration, rounds: u32) -> u32 {
+    let mut came = 0;
+    for _ in 0..rounds {
+        while peer.room() > 0 {
+            peer.ask(*now, block(u32::try_from(now.0).unwrap() + came));
+            came += 1;
+        }
+        peer.end_turn(false);
+        *now += round;
+        let asked: Vec<BlockRef> = peer.asked().map(|asked| asked.block).collect();
+        came = 0;
+        for block in asked {
+            assert!(peer.on_block(*now, block, BLOCK_LEN));
+            came += 1;
+        }
+    }
+    came
+}
+
+#[test]
+fn a_pipeline_that_runs_dry_in_bursts_grows_until_it_does_not() {
+    let mut peer = peer();
+    let mut now = Time(1_000_000);
+    // Believed to be slow: the pipeline holds as few blocks as there can be.
+    peer.pipeline = Pipeline::new(pipeline::MIN);
+    peer.estimate = Estimate::new(Some(100), Some(100_000));
+    let came = in_bursts(&mut peer, &mut now, Duration::from_millis(44), 12);
+    assert!(came >= 128, "{came} blocks in a round");
+    assert!(peer.estimate.rate() > 10_000_000.0);
+}

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use gostorm_wire::{ExtendedHandshake, Message, UtMetadata};
+use gostorm_wire::{ExtendedHandshake, Message, Pex, UtMetadata};
 
 use crate::announce::{Announce, AnnounceOutcome};
 use crate::connect::{Connect, Source};
@@ -32,6 +32,16 @@ pub enum ResolveInput {
         /// True when it dialled us.
         incoming: bool,
     },
+    /// A connection was ended because the peer broke the protocol: it is not dialled again soon.
+    Offended {
+        /// The peer.
+        peer: PeerKey,
+    },
+    /// How many connections may be dialled from now on; those beyond the limit go at once.
+    Places {
+        /// The limit.
+        connections_max: usize,
+    },
     /// A connection ended.
     Closed {
         /// The peer.
@@ -51,6 +61,13 @@ pub enum ResolveInput {
         /// The message.
         message: UtMetadata,
     },
+    /// A peer names others (`ut_pex`, BEP 11).
+    Pex {
+        /// The peer.
+        peer: PeerKey,
+        /// Its message.
+        message: Pex,
+    },
     /// Any other message: kept for the swarm.
     Message {
         /// The peer.
@@ -60,10 +77,17 @@ pub enum ResolveInput {
     },
     /// A tracker answered, or did not.
     Announced {
-        /// Index into the flat tracker list.
+        /// Index into the trackers, tier after tier.
         tracker: usize,
         /// What came of it.
         outcome: AnnounceOutcome,
+    },
+    /// What the trackers were told of us is no longer true: our port changed.
+    AnnounceNow,
+    /// As [`Input::Network`](crate::Input::Network).
+    Network {
+        /// Whether there is one from now on.
+        up: bool,
     },
     /// The batch is over, or the wake-up time came.
     Turn,

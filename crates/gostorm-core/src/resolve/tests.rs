@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use gostorm_wire::ut_metadata::{METADATA_PIECE_LEN, metadata_piece_len};
 
+use std::time::Duration;
+
 use super::*;
 
 const SIZE: u32 = 3 * METADATA_PIECE_LEN + 100;
@@ -19,12 +21,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let dict: Vec<u8> = (0..SIZE)
+        Self::of(SIZE)
+    }
+
+    fn of(size: u32) -> Self {
+        let dict: Vec<u8> = (0..size)
             .map(|at| u8::try_from(at % 251).unwrap())
             .collect();
         let hash = Info::info_hash_of(&dict);
         Self {
-            resolve: Resolve::new(hash, Config::default(), 1),
+            resolve: Resolve::new(hash, None, Config::default(), 1),
             now: Time::ZERO,
             dict,
             asked: BTreeMap::new(),
@@ -54,12 +60,16 @@ impl Bench {
                 | Output::Reserve { .. }
                 | Output::Store { .. }
                 | Output::Evict { .. }
+                | Output::Verified { .. }
+                | Output::Spoilt { .. }
                 | Output::Serve { .. }
                 | Output::ServeUnverified { .. }
                 | Output::Invalidate { .. }
                 | Output::Fail { .. }
+                | Output::Rests(_)
                 | Output::Stalled(_)
                 | Output::Lease { .. }
+                | Output::LookUp { .. }
                 | Output::Announce(_) => {}
             }
         }
@@ -113,6 +123,12 @@ impl Bench {
         asked.len()
     }
 
+    /// The peer answers truly.
+    fn answer_right(&mut self, key: u64) -> usize {
+        let size = u32::try_from(self.dict.len()).unwrap();
+        self.answer(key, size, |_, right| right)
+    }
+
     /// Lets the honest peers answer until the dict is here, the clock moving on when nobody can.
     fn run(&mut self, honest: &[u64]) -> Option<Vec<u8>> {
         for _ in 0..100 {
@@ -120,10 +136,7 @@ impl Bench {
             if let Some(info) = self.resolve.take_info() {
                 return Some(info);
             }
-            let answered: usize = honest
-                .iter()
-                .map(|key| self.answer(*key, SIZE, |_, right| right))
-                .sum();
+            let answered: usize = honest.iter().map(|key| self.answer_right(*key)).sum();
             if answered == 0 {
                 self.now += Duration::from_millis(500);
             }
@@ -133,21 +146,128 @@ impl Bench {
 }
 
 #[test]
-fn several_peers_bring_the_parts_together() {
+fn a_small_dict_is_asked_whole_of_three_peers_and_the_first_wins() {
     let mut bench = Bench::new();
-    (1..=3).for_each(|key| bench.peer(key, SIZE));
+    (1..=5).for_each(|key| bench.peer(key, SIZE));
     bench.turn();
-    assert_eq!(bench.asked.len(), 3, "each is asked for a part");
-    assert_eq!(bench.run(&[1, 2, 3]), Some(bench.dict.clone()));
-    assert_eq!(bench.resolve.progress().peers, 3);
+    let whole = vec![0, 1, 2, 3];
+    let expected = (1..=3).map(|key| (key, whole.clone())).collect();
+    assert_eq!(bench.asked, expected);
+    bench.answer_right(2);
+    bench.turn();
+    assert_eq!(bench.resolve.take_info(), Some(bench.dict.clone()));
+    assert_eq!(bench.asked.len(), 2, "nobody is asked any more");
+    assert_eq!(bench.resolve.progress().peers, 5);
 }
 
 #[test]
-fn a_silent_peer_costs_a_time_out_and_not_the_search() {
+fn a_peer_is_asked_in_the_very_turn_in_which_it_says_that_it_has_the_dict() {
     let mut bench = Bench::new();
-    (1..=2).for_each(|key| bench.peer(key, SIZE));
-    assert_eq!(bench.run(&[2]), Some(bench.dict.clone()));
-    assert!(bench.now < Time(5_000_000), "{}", bench.now);
+    bench.peer(1, SIZE);
+    bench.turn();
+    assert_eq!(bench.asked[&1], [0, 1, 2, 3]);
+    bench.peer(2, SIZE);
+    bench.turn();
+    assert_eq!(bench.asked[&2], [0, 1, 2, 3]);
+}
+
+#[test]
+fn two_silent_peers_of_three_cost_no_time_and_three_one_time_out() {
+    let mut bench = Bench::new();
+    (1..=3).for_each(|key| bench.peer(key, SIZE));
+    assert_eq!(bench.run(&[3]), Some(bench.dict.clone()));
+    assert_eq!(bench.now, Time::ZERO);
+    let mut bench = Bench::new();
+    (1..=4).for_each(|key| bench.peer(key, SIZE));
+    assert_eq!(bench.run(&[4]), Some(bench.dict.clone()));
+    assert!(bench.now < Time(3_600_000), "{}", bench.now);
+}
+
+#[test]
+fn a_large_dict_is_fetched_in_common_and_only_its_last_parts_twice() {
+    const PARTS: u32 = 40;
+    let mut bench = Bench::of(PARTS * METADATA_PIECE_LEN);
+    (1..=3).for_each(|key| bench.peer(key, PARTS * METADATA_PIECE_LEN));
+    bench.turn();
+    let mut asked: Vec<u32> = bench.asked.values().flatten().copied().collect();
+    asked.sort_unstable();
+    assert_eq!(
+        asked,
+        (0..24).collect::<Vec<_>>(),
+        "eight of each, none twice"
+    );
+    let mut answered = 0;
+    while bench.resolve.take_info().is_none() {
+        answered += [1, 2, 3]
+            .map(|key| bench.answer_right(key))
+            .iter()
+            .sum::<usize>();
+        bench.turn();
+    }
+    assert!((40..=56).contains(&answered), "{answered}");
+}
+
+#[test]
+fn a_peer_that_falls_silent_at_the_end_of_a_large_dict_holds_nobody_up() {
+    const SIZE: u32 = 20 * METADATA_PIECE_LEN;
+    let mut bench = Bench::of(SIZE);
+    (1..=3).for_each(|key| bench.peer(key, SIZE));
+    assert_eq!(bench.run(&[1, 3]), Some(bench.dict.clone()));
+    assert_eq!(bench.now, Time::ZERO);
+}
+
+#[test]
+fn who_lied_in_a_common_try_is_found_when_each_is_asked_for_itself() {
+    const SIZE: u32 = 20 * METADATA_PIECE_LEN;
+    let mut bench = Bench::of(SIZE);
+    (1..=4).for_each(|key| bench.peer(key, SIZE));
+    for _ in 0..50 {
+        bench.turn();
+        if let Some(info) = bench.resolve.take_info() {
+            assert_eq!(info, bench.dict);
+            assert_eq!(bench.banned, ["10.0.0.1"]);
+            return;
+        }
+        bench.answer(1, SIZE, |_, mut right| {
+            right[7] ^= 1;
+            right
+        });
+        for key in 2..=4 {
+            bench.answer_right(key);
+        }
+    }
+    panic!("the dict was not found");
+}
+
+#[test]
+fn a_slow_peer_that_goes_on_answering_is_not_taken_for_silent() {
+    let mut bench = Bench::new();
+    bench.peer(1, SIZE);
+    bench.turn();
+    for part in 0..4 {
+        bench.now += Duration::from_millis(2_500);
+        bench.turn();
+        assert_eq!(bench.resolve.take_info(), None);
+        bench.asked.insert(1, vec![part]);
+        bench.answer_right(1);
+    }
+    assert_eq!(bench.resolve.take_info(), Some(bench.dict.clone()));
+}
+
+#[test]
+fn liars_about_the_size_hold_nobody_up_and_cost_little_memory() {
+    let mut bench = Bench::new();
+    let liars = [31 << 20, 32 << 20, 30 << 20, 29 << 20];
+    for (key, size) in (1..).zip(liars) {
+        bench.peer(key, size);
+        bench.turn();
+    }
+    // At most two of them are believed at a time: together they are not larger than two of the largest dicts.
+    assert!(bench.asked.len() <= 2);
+    bench.peer(9, SIZE);
+    bench.peer(8, SIZE);
+    assert_eq!(bench.run(&[9]), Some(bench.dict.clone()));
+    assert_eq!(bench.now, Time::ZERO);
 }
 
 #[test]

@@ -6,7 +6,10 @@ use gostorm_wire::{BLOCK_LEN, BlockSpan, Message, PieceIndex};
 
 use super::Swarm;
 use crate::event::{DisconnectReason, Output, PeerKey};
-use crate::picker::Arrival;
+use crate::picker::{Active, Arrival, BlockState};
+
+/// Why most liars are banned.
+const SPOILED: &str = "sent a block that spoiled a piece";
 
 impl Swarm {
     pub(super) fn block(&mut self, key: PeerKey, span: BlockSpan) {
@@ -32,6 +35,7 @@ impl Swarm {
             self.waste(key, span.len);
             return;
         }
+        self.patience.heard(self.now);
         match self.picker.receive(block, key) {
             Arrival::Unneeded if self.picker.holds(block.piece) => {
                 self.hedge.waste(span.len);
@@ -71,12 +75,10 @@ impl Swarm {
     }
 
     pub(super) fn hashed(&mut self, piece: PieceIndex, ok: bool, digests: &[u64]) {
-        // The piece may have been evicted while it was hashed.
-        if !self
-            .picker
-            .active(piece)
-            .is_some_and(crate::picker::Active::is_complete)
-        {
+        // The piece may have been evicted while it was hashed; one that is judged by its blocks is not
+        // judged here.
+        let awaits = |active: &Active| active.is_complete() && active.leaves.is_none();
+        if !self.picker.active(piece).is_some_and(awaits) {
             return;
         }
         if ok {
@@ -86,14 +88,17 @@ impl Swarm {
         }
     }
 
-    fn verified(&mut self, piece: PieceIndex, digests: &[u64]) {
+    pub(super) fn verified(&mut self, piece: PieceIndex, digests: &[u64]) {
         let Some(active) = self.picker.verify(piece) else {
             return;
         };
         self.held.touch(piece);
         let mut senders = active.senders();
-        for sender in &senders {
-            if let Some(peer) = self.peers.get_mut(sender) {
+        for state in active.blocks() {
+            // What was verified by itself was counted then.
+            if let BlockState::Received(sender) = state
+                && let Some(peer) = self.peers.get_mut(sender)
+            {
                 peer.good_bytes += u64::from(BLOCK_LEN);
             }
         }
@@ -109,16 +114,16 @@ impl Swarm {
         for addr in outcome.cleared {
             self.trust.prove(addr);
         }
-        self.ban(&outcome.guilty);
+        self.ban(&outcome.guilty, SPOILED);
         self.clear_exposed(piece);
         self.serve_with(piece);
     }
 
-    fn spoilt(&mut self, piece: PieceIndex, digests: &[u64]) {
+    pub(super) fn spoilt(&mut self, piece: PieceIndex, digests: &[u64]) {
         let senders = self
             .picker
             .active(piece)
-            .map(crate::picker::Active::senders)
+            .map(Active::senders)
             .unwrap_or_default();
         self.wasted += u64::from(self.layout.piece_size(piece));
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -134,14 +139,14 @@ impl Swarm {
         };
         let digests = digests.to_vec();
         let guilty = self.verify.failed(self.now, piece, addrs, digests, proven);
-        self.ban(&guilty);
+        self.ban(&guilty, SPOILED);
         self.evict(piece);
         for key in self.doubted() {
             self.take_back_all(key);
         }
     }
 
-    fn ban(&mut self, guilty: &[SocketAddr]) {
+    pub(super) fn ban(&mut self, guilty: &[SocketAddr], reason: &'static str) {
         for addr in guilty.iter().filter(|addr| !addr.ip().is_unspecified()) {
             self.trust.doubt(*addr);
             if !self.connect.ban(addr.ip()) {
@@ -149,7 +154,7 @@ impl Swarm {
             }
             self.push(Output::Ban {
                 ip: addr.ip(),
-                reason: "sent a block that spoiled a piece",
+                reason,
             });
             let banned: Vec<PeerKey> = self
                 .peers
@@ -180,6 +185,9 @@ impl Swarm {
 
     /// Gives a piece's bytes back; requests for its blocks are cancelled.
     pub(super) fn evict(&mut self, piece: PieceIndex) {
+        if !self.picker.holds(piece) {
+            return;
+        }
         let owed: Vec<_> = self
             .peers
             .values()

@@ -55,7 +55,7 @@ impl Swarm {
         let Some(active) = self.picker.active(piece) else {
             return (None, self.unasked(piece));
         };
-        let here = |state: &BlockState| matches!(state, BlockState::Received(_));
+        let here = |state: &BlockState| state.sender().is_some();
         let awaited = (0..).zip(active.blocks()).find(|(_, state)| !here(state));
         let Some((block, state)) = awaited else {
             return (None, Cause::Hashing);
@@ -63,7 +63,7 @@ impl Swarm {
         let addr = |key: &PeerKey| self.addresses.get(key).copied();
         let asked: Option<SocketAddr> = match state {
             BlockState::Asked(peer) | BlockState::Hedged(peer, _) => addr(peer),
-            BlockState::Missing | BlockState::Received(_) => None,
+            BlockState::Missing | BlockState::Received(_) | BlockState::Verified(_) => None,
         };
         let cause = match asked {
             Some(_) | None if self.verify.is_suspect(piece) => Cause::Spoilt(asked),

@@ -58,12 +58,17 @@ impl Swarm {
             Some(DisconnectReason::Banned)
         } else if self.asleep {
             Some(DisconnectReason::Sleep)
-        } else if self.peers.len() >= self.config.places(incoming) {
+        } else if self.connections() >= self.config.places(incoming)
+            || (incoming && self.is_overrun())
+        {
             Some(DisconnectReason::Full)
         } else if incoming && self.is_crowd(addr.ip()) {
             Some(DisconnectReason::Crowd)
-        } else if self.peers.values().any(|peer| peer.addr == addr) {
+        } else if self.is_here(addr, incoming) {
             Some(DisconnectReason::Duplicate)
+        } else if !incoming && self.config.private && !self.connect.contains(addr) {
+            // Dialled while it was not known that the torrent is private.
+            Some(DisconnectReason::Private)
         } else {
             None
         };
@@ -91,6 +96,7 @@ impl Swarm {
             self.now,
         );
         peer.incoming = incoming;
+        peer.listens = peer.listens.filter(|_| !incoming);
         // Interest is declared before the bitfield comes: that saves a round trip to the unchoke.
         peer.we_interested = self.demand.has_readers();
         if peer.we_interested {
@@ -100,6 +106,12 @@ impl Swarm {
             });
         }
         self.peers.insert(key, peer);
+        self.patience.heard(self.now);
+        self.note_address(key, addr);
+    }
+
+    /// Keeps the address for blame.
+    pub(super) fn note_address(&mut self, key: PeerKey, addr: SocketAddr) {
         self.addresses.insert(key, addr);
         if self.addresses.len() > ADDRESSES_MAX {
             // The oldest of those that left: who stays can still be blamed.
@@ -108,6 +120,14 @@ impl Swarm {
                 self.addresses.remove(&left);
             }
         }
+    }
+
+    /// True when the address is that of a connected peer; of one that dialled us, when we dial where it listens.
+    fn is_here(&self, addr: SocketAddr, incoming: bool) -> bool {
+        let dialled = Some(addr).filter(|_| !incoming);
+        let same =
+            |peer: &Peer| peer.addr == addr || (dialled.is_some() && peer.listens == dialled);
+        self.peers.values().any(same)
     }
 
     /// True when so many connections were made from one host that others would find no place.
@@ -120,16 +140,35 @@ impl Swarm {
         let Some(mut peer) = self.peers.remove(&key) else {
             return;
         };
+        self.hash_requests.closed(key);
         for block in peer.withdraw_all() {
             self.picker.release(block, key);
         }
         if peer.is_good() {
             self.connect.learn(peer.known());
-        } else if peer.snubbed && !peer.incoming {
+        } else if peer.snubbed && !peer.incoming && !peer.web {
             self.connect.unlearn(peer.addr);
         }
         self.connect
             .closed(self.now, peer.addr, peer.good_bytes > 0);
+    }
+
+    /// All connections are gone by no fault of theirs, or new ones can be made.
+    pub(super) fn network(&mut self, up: bool) {
+        if up {
+            self.patience.heard(self.now);
+            self.connect.go_online(self.now);
+            self.announce.resume(self.now);
+            self.inquiry.resume();
+            return;
+        }
+        let keys: Vec<PeerKey> = self.peers.keys().copied().collect();
+        for key in keys {
+            self.closed(key);
+        }
+        self.connect.go_offline();
+        self.announce.pause();
+        self.inquiry.pause();
     }
 
     pub(super) fn disconnect(&mut self, key: PeerKey, reason: DisconnectReason) {
@@ -137,6 +176,7 @@ impl Swarm {
         self.closed(key);
         if let Some(addr) = addr.filter(|_| matches!(reason, DisconnectReason::Protocol(_))) {
             self.connect.offended(self.now, addr);
+            self.count_offence(addr.ip());
         }
         self.push(Output::Disconnect { peer: key, reason });
     }
@@ -171,6 +211,9 @@ impl Swarm {
             Message::Reject(span) => self.rejected(key, span),
             Message::Request(span) => self.requested(key, span),
             Message::Cancel(span) => self.cancelled(key, span),
+            Message::HashRequest(request) => self.hashes_asked(key, request),
+            Message::Hashes { request, hashes } => self.hashes(key, &request, &hashes),
+            Message::HashReject(request) => self.hashes_refused(key, &request),
             Message::KeepAlive
             | Message::Port(_)
             | Message::Suggest(_)
@@ -256,7 +299,7 @@ impl Swarm {
     /// Lets go of the worst peer when all places are taken and somebody else could be tried: one that
     /// chokes us, is snubbed, or is far slower than the others.
     pub(super) fn replace_worst_peer(&mut self) {
-        let full = self.peers.len() >= self.config.connections_max;
+        let full = self.connections() >= self.config.connections_max;
         if !full || self.now < self.replace_at || !self.demand.has_readers() {
             return;
         }
@@ -274,7 +317,9 @@ impl Swarm {
         let now = self.now;
         let useless = |peer: &&Peer| {
             let idle = peer.peer_chokes || peer.snubbed || peer.have.is_empty();
-            peer.age(now) >= TRIAL && (idle || peer.estimate.rate() < mean / FAR_SLOWER)
+            !peer.web
+                && peer.age(now) >= TRIAL
+                && (idle || peer.estimate.rate() < mean / FAR_SLOWER)
         };
         let rank = |peer: &Peer| (!peer.peer_chokes, !peer.snubbed);
         let worst = self.peers.values().filter(useless).min_by(|a, b| {

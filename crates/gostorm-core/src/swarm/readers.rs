@@ -8,7 +8,8 @@ use super::Swarm;
 use crate::budget::Want;
 use crate::config::Policy;
 use crate::demand::Waiting;
-use crate::event::{FailReason, Output, ReadKey, ReaderKey};
+use crate::event::{Expected, FailReason, Output, ReadKey, ReaderKey};
+use crate::peer::Peer;
 use crate::time::Time;
 
 impl Swarm {
@@ -62,6 +63,14 @@ impl Swarm {
         if self.is_verified(&range) {
             return self.push(Output::Serve { read });
         }
+        let served = self.peers.values().any(Peer::serves_any);
+        let deadline = self.patience.deadline(self.now, deadline, served);
+        if deadline <= self.now {
+            return self.push(Output::Fail {
+                read,
+                reason: FailReason::Deadline,
+            });
+        }
         let waiting = Waiting {
             read,
             reader,
@@ -70,7 +79,7 @@ impl Swarm {
             range,
             since: self.now,
             deadline,
-            blockwise: self.is_responsive(reader),
+            blockwise: self.demand.serves_by_blocks() || self.is_responsive(reader),
         };
         if !self.demand.wait(waiting) {
             self.push(Output::Fail {
@@ -86,26 +95,29 @@ impl Swarm {
         self.demand_moved = true;
     }
 
+    pub(super) fn expect(&mut self, expected: Expected) {
+        self.demand.expect(self.now, expected);
+        self.demand_moved = true;
+    }
+
     fn touch_pieces(&mut self, range: &Range<u64>) {
         for piece in self.layout.pieces_of(range) {
             self.held.touch(PieceIndex(piece));
         }
     }
 
-    fn is_verified(&self, range: &Range<u64>) -> bool {
-        self.layout
-            .pieces_of(range)
-            .all(|piece| self.picker.verified().contains(PieceIndex(piece)))
-    }
-
-    /// Serves the reads that a newly verified piece completes.
+    /// Serves the reads that a newly verified piece, or a part of one, completes.
     pub(super) fn serve_with(&mut self, piece: PieceIndex) {
-        let layout = &self.layout;
-        let verified = self.picker.verified();
-        let served = self.demand.take_waiting(|waiting| {
-            let mut pieces = layout.pieces_of(&waiting.range);
-            pieces.contains(&piece.0) && pieces.all(|piece| verified.contains(PieceIndex(piece)))
-        });
+        let touched = self.demand.waiting().iter();
+        let touched = touched.filter(|read| self.layout.pieces_of(&read.range).contains(&piece.0));
+        let ready: Vec<ReadKey> = touched
+            .filter(|read| self.is_verified(&read.range))
+            .map(|read| read.read)
+            .collect();
+        if ready.is_empty() {
+            return;
+        }
+        let served = self.demand.take_waiting(|read| ready.contains(&read.read));
         for waiting in served {
             self.end_wait(&waiting, true);
             self.push(Output::Serve { read: waiting.read });
@@ -121,6 +133,9 @@ impl Swarm {
                 read: late.read,
                 reason: FailReason::Deadline,
             });
+            if let Some(rest) = self.patience.failed(now, late.since) {
+                self.push(Output::Rests(rest));
+            }
             self.demand_moved = true;
         }
     }

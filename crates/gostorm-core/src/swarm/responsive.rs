@@ -60,12 +60,17 @@ impl Swarm {
 
     /// Serves the waiting reads that need not wait for a hash.
     pub(super) fn serve_unverified(&mut self) {
-        if self.falls_back() || !self.demand.waiting().iter().any(|read| read.blockwise) {
+        let blockwise = |read: &Waiting| read.blockwise;
+        if self.responsive.is_empty()
+            || self.falls_back()
+            || !self.demand.waiting().iter().any(blockwise)
+        {
             return;
         }
         let waiting = self.demand.waiting().iter();
         let ready: Vec<_> = waiting
-            .filter(|read| read.blockwise && self.may_be_served(&read.range))
+            .filter(|read| read.blockwise && self.responsive.contains(&read.reader))
+            .filter(|read| self.may_be_served(&read.range))
             .map(|read| read.read)
             .collect();
         if ready.is_empty() {

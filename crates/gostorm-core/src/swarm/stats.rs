@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use super::Swarm;
+use crate::announce::TrackerClock;
 use crate::class::ReaderClass;
-use crate::connect::KnownPeer;
+use crate::connect::{KnownPeer, Source};
 use crate::key::ReaderKey;
+use crate::patience::Rest;
 use crate::peer::Peer;
 use crate::stall::Stall;
 
@@ -48,8 +50,12 @@ pub struct Stats {
     pub hedges: u64,
     /// Pieces that failed their hash.
     pub hash_failures: u64,
+    /// Single blocks that were not as their hash says (v2).
+    pub spoilt_blocks: u64,
     /// Reads that were served before their pieces were verified.
     pub unverified_reads: u64,
+    /// The swarm brings nothing: reads fail at once for a while.
+    pub rest: Option<Rest>,
     /// Bytes of such reads whose pieces are not verified yet are somewhere.
     pub exposed: bool,
 }
@@ -59,6 +65,8 @@ pub struct Stats {
 pub struct PeerStats {
     /// Its address.
     pub addr: SocketAddr,
+    /// Where its address comes from; `None`: it dialled us.
+    pub source: Option<Source>,
     /// Bytes per second it is believed to deliver.
     pub rate: f64,
     /// Round trip, microseconds.
@@ -93,6 +101,11 @@ pub struct ReaderStats {
 }
 
 impl Swarm {
+    /// How the machine stands with each tracker, tier after tier.
+    pub fn tracker_clocks(&self) -> impl Iterator<Item = TrackerClock> {
+        self.announce.clocks()
+    }
+
     /// The open readers, and why they stood still.
     pub fn reader_stats(&self) -> impl Iterator<Item = ReaderStats> {
         self.demand.classes().map(|(reader, class)| ReaderStats {
@@ -140,7 +153,9 @@ impl Swarm {
             queued_requests: self.peers.values().map(|peer| peer.upload.queued()).sum(),
             hedges: self.hedge.count(),
             hash_failures: self.verify.failures(),
+            spoilt_blocks: self.spoilt_blocks,
             unverified_reads: self.unverified_reads,
+            rest: self.patience.rest(self.now),
             exposed: self.is_exposed(),
         }
     }
@@ -149,6 +164,7 @@ impl Swarm {
     pub fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
         self.peers.values().map(|peer| PeerStats {
             addr: peer.addr,
+            source: self.connect.source(peer.addr).filter(|_| !peer.incoming),
             rate: peer.estimate.rate(),
             rtt_us: u64::try_from(peer.estimate.rtt().as_micros()).unwrap_or(u64::MAX),
             outstanding: peer.outstanding(),
@@ -166,7 +182,10 @@ impl Swarm {
     /// in an earlier one and were not tried in vain since. Trusted are those of whom nothing is in doubt.
     #[must_use]
     pub fn known_good(&self) -> Vec<KnownPeer> {
-        let connected = self.peers.values().filter(|peer| !peer.incoming);
+        let connected = self
+            .peers
+            .values()
+            .filter(|peer| !peer.incoming && !peer.web);
         let mut good: Vec<KnownPeer> = connected
             .clone()
             .filter(|peer| peer.is_good())
@@ -194,6 +213,12 @@ impl Swarm {
     #[must_use]
     pub const fn was_played(&self) -> bool {
         self.demand.was_played()
+    }
+
+    /// True while a read waits.
+    #[must_use]
+    pub fn has_waiting_reads(&self) -> bool {
+        !self.demand.waiting().is_empty()
     }
 
     /// True while somebody has a file open.

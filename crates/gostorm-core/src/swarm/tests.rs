@@ -14,12 +14,17 @@ use crate::config::Policy;
 use crate::event::{FailReason, ReadKey};
 use crate::layout::{BlockRef, FileSpan};
 
+mod allowed;
 mod bounds;
+mod by_blocks;
+mod dead;
+mod exchange;
 mod explain;
 mod limits;
 mod peers;
 mod responsive;
 mod uploading;
+mod web_seeds;
 
 const PIECE: u64 = 8 * BLOCK_LEN as u64;
 const FILE: u64 = 40 * PIECE;
@@ -80,6 +85,7 @@ impl Bench {
             addr,
             incoming: false,
             fast: true,
+            v2: false,
             rtt_us: Some(20_000),
         });
         self.say(key, Message::HaveAll);
@@ -182,7 +188,8 @@ fn a_read_is_served_when_its_piece_is_verified() {
     let outputs = bench.turn();
     assert!(outputs.contains(&Output::Reserve {
         piece: PieceIndex(0),
-        want_digests: false
+        want_digests: false,
+        by_blocks: false,
     }));
     let asked = requests(&outputs, &bench.swarm);
     assert_eq!(
@@ -371,7 +378,8 @@ fn a_spoilt_piece_comes_again_each_block_from_another_peer() {
     let outputs = bench.turn();
     assert!(outputs.contains(&Output::Reserve {
         piece: SPOILT,
-        want_digests: true
+        want_digests: true,
+        by_blocks: false,
     }));
     let asked = requests(&outputs, &bench.swarm).into_iter();
     let again: Vec<_> = asked.filter(|(_, block)| block.piece == SPOILT).collect();

@@ -62,12 +62,15 @@ impl Swarm {
         self.make_room_for_reads();
         self.tell_arbiter();
         self.declare_interest();
+        self.ask_hashes();
         self.give_out();
         self.ask_second_peers();
         self.look_at_waits();
         self.serve_others();
         self.dial();
         self.ask_trackers();
+        self.ask_around();
+        self.exchange_peers();
         self.tell_arbiter();
     }
 
@@ -217,9 +220,14 @@ impl Swarm {
             self.take_back_exposed(piece);
         }
         for (piece, want_digests) in started {
+            let by_blocks = self.hashes_by_blocks(piece);
+            if by_blocks {
+                self.picker.hash_by_blocks(piece);
+            }
             self.push(Output::Reserve {
                 piece,
                 want_digests,
+                by_blocks,
             });
         }
         for schedule::Assignment { peer, block } in given {
@@ -227,7 +235,7 @@ impl Swarm {
         }
         self.held_back = held_back;
         let peers = self.peers.values_mut();
-        peers.for_each(|peer| peer.hold_back(held_back));
+        peers.for_each(|peer| peer.end_turn(held_back));
     }
 
     /// Bytes of blocks that are asked for and not here.
@@ -333,7 +341,10 @@ impl Swarm {
 
     /// Dials that may be started: more than there are places, for many will not answer.
     fn places(&self) -> usize {
-        let free = self.config.connections_max.saturating_sub(self.peers.len());
+        let free = self
+            .config
+            .connections_max
+            .saturating_sub(self.connections());
         if free == 0 {
             0
         } else {
@@ -341,8 +352,8 @@ impl Swarm {
         }
     }
 
-    fn short_of_peers(&self) -> bool {
-        self.demand.has_readers() && self.peers.len() < self.config.connections_max / 2
+    pub(super) fn short_of_peers(&self) -> bool {
+        self.demand.has_readers() && self.connections() < self.config.connections_max / 2
     }
 
     fn ask_trackers(&mut self) {
@@ -431,9 +442,12 @@ impl Swarm {
             self.demand.next_return(self.now),
             self.exposed.next_overdue(),
             announce,
+            self.next_exchange(),
+            self.next_inquiry(),
             idle,
             self.next_serving(),
             self.limit_ends(),
+            self.hash_requests.next(self.now),
         ]
         .into_iter()
         .min()

@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use gostorm_wire::fast::ALLOWED_FAST_LEN;
 use gostorm_wire::{BLOCK_LEN, BlockSpan, DontHave, Message, PieceIndex};
 
 use super::Swarm;
@@ -16,6 +17,7 @@ use crate::choker::{self, Claim};
 use crate::event::{DisconnectReason, Output, PeerKey};
 use crate::peer::Peer;
 use crate::time::Time;
+use crate::upload::FastSet;
 
 /// How often peers are told of new pieces.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -45,11 +47,24 @@ impl Swarm {
         }
     }
 
+    pub(super) fn may_have_choked(&mut self, key: PeerKey, mut pieces: Vec<PieceIndex>) {
+        if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.fast) {
+            pieces.truncate(ALLOWED_FAST_LEN);
+            peer.upload.fast = FastSet::new(pieces);
+        }
+    }
+
+    pub(super) fn wants_nothing(&mut self, key: PeerKey, upload_only: bool) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.upload.upload_only = upload_only;
+        }
+    }
+
     /// It asks for a block.
     pub(super) fn requested(&mut self, key: PeerKey, span: BlockSpan) {
         let ends = span.begin.saturating_add(span.len);
         let in_torrent = span.piece.0 < self.layout.piece_count();
-        if !in_torrent || span.len > BLOCK_LEN || ends > self.layout.piece_size(span.piece) {
+        if !in_torrent || span.len > BLOCK_LEN || ends > self.layout.padded_size(span.piece) {
             let reason = DisconnectReason::Protocol("a request that no block answers");
             return self.disconnect(key, reason);
         }
@@ -59,8 +74,12 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
         };
-        let serves = !peer.upload.choked && peer.peer_interested && held && of_one_block;
-        if serves && peer.upload.queue(span) {
+        let may_have = if peer.upload.choked {
+            peer.upload.fast.take(span.piece, span.len)
+        } else {
+            peer.peer_interested
+        };
+        if may_have && held && of_one_block && peer.upload.queue(span) {
             return;
         }
         peer.upload.note_refused();
@@ -126,7 +145,7 @@ impl Swarm {
         };
         peer.upload.choked = true;
         peer.upload.since = self.now;
-        let waiting: Vec<BlockSpan> = peer.upload.clear().collect();
+        let waiting = peer.upload.clear();
         let message = Message::Choke;
         self.push(Output::Send { peer: key, message });
         // With the fast extension a choke takes no request back by itself (BEP 6).
@@ -208,7 +227,9 @@ impl Swarm {
         }
         self.uploads.next_tell = self.now + TELL_EVERY;
         let now = self.now;
-        let lacks = |peer: &Peer| !peer.have.is_full() && peer.age(now) >= TELL_AFTER;
+        let lacks = |peer: &Peer| {
+            !peer.have.is_full() && !peer.upload.upload_only && peer.age(now) >= TELL_AFTER
+        };
         if self.picker.verified().is_empty() || !self.peers.values().any(lacks) {
             return;
         }
@@ -224,10 +245,23 @@ impl Swarm {
         for (peer, piece) in told {
             let message = Message::Have(piece);
             self.push(Output::Send { peer, message });
+            self.grant(peer, piece);
         }
     }
 
     /// The verified pieces that no reader is expected to leave behind for good within [`STAYS`], in order.
+    /// Lets a peer that was told of a piece have it although it is choked, if it has few and the piece is of its set.
+    fn grant(&mut self, key: PeerKey, piece: PieceIndex) {
+        let len = self.layout.piece_size(piece);
+        if let Some(peer) = self.peers.get_mut(&key)
+            && usize::try_from(peer.have.count()).is_ok_and(|count| count < ALLOWED_FAST_LEN)
+            && peer.upload.fast.grant(piece, len)
+        {
+            let message = Message::AllowedFast(piece);
+            self.push(Output::Send { peer: key, message });
+        }
+    }
+
     fn staying_pieces(&self) -> Vec<PieceIndex> {
         let live = self.demand.live_cursors().count() as u64;
         let back = self.held.lease() / 100 * (100 - AHEAD_PERCENT) / live.max(1);
@@ -319,7 +353,9 @@ impl Swarm {
 fn claim(now: Time, peer: &Peer) -> Claim {
     Claim {
         peer: peer.key,
-        interested: peer.peer_interested && peer.upload.may_be_served(now),
+        interested: peer.peer_interested
+            && !peer.upload.upload_only
+            && peer.upload.may_be_served(now),
         choked: peer.upload.choked,
         snubbed: peer.snubbed,
         gives: peer.upload.gives(),

@@ -44,6 +44,18 @@ impl Content {
         })
     }
 
+    /// The same film as a private torrent (BEP 27).
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        let mut info = self.info.to_vec();
+        // It is the last key of the dictionary.
+        info.pop();
+        info.extend_from_slice(b"7:privatei1ee");
+        self.info = info.into();
+        self.info_hash = Info::info_hash_of(&self.info);
+        self
+    }
+
     /// A torrent of which there is only this info dict, valid or not.
     #[must_use]
     pub fn of_info(info: Bytes) -> Self {
@@ -193,8 +205,8 @@ mod tests {
         let info = Info::parse(&content.info()).unwrap();
         assert_eq!(content.pieces(), 4);
         assert_eq!(
-            info.get_piece_hash(PieceIndex(3)),
-            Some(&sha1(&content.bytes(98_304, 100_000 - 98_304)))
+            info.piece_sha1(PieceIndex(3)),
+            Some((&sha1(&content.bytes(98_304, 100_000 - 98_304)), 0))
         );
         assert_eq!(Info::info_hash_of(&content.info()), content.info_hash());
     }

@@ -38,6 +38,8 @@ pub struct Counters {
     pub metadata_requests: u64,
     /// Parts of the info dict that we were given, with the right size.
     pub metadata_parts: u64,
+    /// The port that the other side said last that it listens at (BEP 10); 0: none.
+    pub told_port: u16,
 }
 
 /// What was awaited did not happen in time.

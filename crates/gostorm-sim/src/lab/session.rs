@@ -134,6 +134,7 @@ impl Session {
                 fast: self.remote.script.fast,
                 extended: true,
                 dht: false,
+                v2: false,
             },
             info_hash: self.remote.content.info_hash(),
             peer_id: self.remote.peer_id,
@@ -218,6 +219,10 @@ impl Session {
             Message::Extended { id, payload } if id == EXTENDED_HANDSHAKE_ID => {
                 let theirs = ExtendedHandshake::decode(&payload)?;
                 self.their_metadata_id = theirs.ut_metadata;
+                let port = theirs.port.unwrap_or_default();
+                self.remote
+                    .board
+                    .count(|counters| counters.told_port = port);
                 for question in metadata::questions(&self.remote, &theirs) {
                     self.outbox.at(now, Timed::Say(question));
                 }
@@ -242,6 +247,9 @@ impl Session {
             | Message::HaveNone
             | Message::AllowedFast(_)
             | Message::Extended { .. }
+            | Message::HashRequest(_)
+            | Message::Hashes { .. }
+            | Message::HashReject(_)
             | Message::Unknown { .. } => {}
         }
         Ok(())

@@ -51,6 +51,7 @@ impl Client {
                 fast: true,
                 extended: false,
                 dht: false,
+                v2: false,
             },
             info_hash: content.info_hash(),
             peer_id: PeerId::new([1; 12]),

@@ -151,11 +151,13 @@ async fn answer(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         }
     }
     let line = String::from_utf8_lossy(&request);
-    let query = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|target| target.split_once('?'))
-        .map_or("", |(_, query)| query);
+    let target = line.split_whitespace().nth(1).unwrap_or_default();
+    let Some(query) = target.strip_prefix("/announce?") else {
+        // It cannot be scraped.
+        return stream
+            .write_all(b"HTTP/1.1 404 Lab\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .await;
+    };
     shared.hear(query);
     sleep(shared.delay).await;
     let mode = lock(&shared.mode).clone();

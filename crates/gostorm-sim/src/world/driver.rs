@@ -61,20 +61,27 @@ impl World {
             Output::Reserve {
                 piece,
                 want_digests,
+                ..
             } => {
                 let one = &mut self.torrents[torrent];
                 one.store.reserve(one.swarm.layout(), piece, want_digests);
                 self.check_memory();
             }
             Output::Store { block } => self.store(torrent, block),
+            // Torrents here are of v1: no block is judged by itself.
+            Output::Verified { .. } | Output::Spoilt { .. } => {}
             Output::Evict { piece } => self.torrents[torrent].store.evict(piece),
             Output::Serve { read } => self.serve(torrent, read),
             Output::ServeUnverified { read } => self.serve_unverified(torrent, read),
             Output::Invalidate { file, range } => self.take_back(torrent, file, &range),
-            Output::Fail { read, reason } => self.fail(read, reason),
+            Output::Fail { read, reason } => self.fail(torrent, read, reason),
             Output::Lease { want, held } => self.lease(torrent, want, held),
             Output::Announce(plan) => self.announce(torrent, &plan),
             Output::Ban { ip, .. } => self.torrents[torrent].banned.push(ip),
+            // The peers of this world are in nobody's table.
+            Output::LookUp { .. } => {}
+            // In its statistics as well.
+            Output::Rests(_) => {}
             Output::Stalled(stall) => self.check_stall(&stall),
         }
     }
@@ -128,7 +135,7 @@ impl World {
         let one = &mut self.torrents[torrent];
         let outcome = if one.tracker_fails > 0 {
             one.tracker_fails -= 1;
-            AnnounceOutcome::Failed
+            AnnounceOutcome::Failed { retry_in: None }
         } else {
             let peers = one.spec.peers.iter().enumerate();
             let addrs = peers

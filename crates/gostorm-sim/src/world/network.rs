@@ -84,6 +84,7 @@ impl World {
                 addr: address(torrent, peer),
                 incoming,
                 fast: spec.fast,
+                v2: false,
                 rtt_us: (!incoming).then_some(rtt_us),
             },
         );

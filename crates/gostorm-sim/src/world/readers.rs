@@ -208,9 +208,9 @@ impl World {
             .push(self.now + HOP, Event::Answered(read.0, true));
     }
 
-    pub(super) fn fail(&mut self, read: ReadKey, reason: FailReason) {
+    pub(super) fn fail(&mut self, torrent: usize, read: ReadKey, reason: FailReason) {
         let order = self.decide(read);
-        self.check_failure(&order, reason);
+        self.check_failure(torrent, &order, reason);
         self.events
             .push(self.now + HOP, Event::Answered(read.0, false));
     }

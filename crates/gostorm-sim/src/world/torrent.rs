@@ -40,7 +40,9 @@ impl Torrent {
         };
         let config = Config {
             connections_max: spec.connections_max,
-            trackers: usize::from(spec.tracker_fails.is_some()),
+            tiers: vec![usize::from(spec.tracker_fails.is_some())],
+            own_trackers: usize::from(spec.tracker_fails.is_some()),
+            private: false,
             banned: Vec::new(),
         };
         Self {

@@ -72,7 +72,10 @@ fn hash_output(output: &Output, into: &mut FxHasher) {
         Output::Reserve {
             piece,
             want_digests,
-        } => (piece, want_digests).hash(into),
+            by_blocks,
+        } => (piece, want_digests, by_blocks).hash(into),
+        Output::Verified { piece, blocks } => (piece, blocks).hash(into),
+        Output::Spoilt { block } => block.hash(into),
         Output::Upload { peer, span } => (peer, span).hash(into),
         Output::Store { block } => block.hash(into),
         Output::Evict { piece } => piece.hash(into),
@@ -85,6 +88,8 @@ fn hash_output(output: &Output, into: &mut FxHasher) {
         }
         Output::Announce(plan) => (plan.tracker, plan.downloaded, plan.left).hash(into),
         Output::Ban { ip, .. } => ip.hash(into),
+        Output::LookUp { announce } => announce.hash(into),
+        Output::Rests(rest) => (rest.failures, rest.left).hash(into),
         Output::Stalled(stall) => (stall.range.start, stall.lasted, stall.served).hash(into),
     }
 }
@@ -97,6 +102,9 @@ fn hash_message(message: &Message, into: &mut FxHasher) {
         }
         Message::Request(span) | Message::Cancel(span) | Message::Reject(span) => span.hash(into),
         Message::Bitfield(payload) | Message::Extended { payload, .. } => payload.hash(into),
+        Message::HashRequest(request)
+        | Message::Hashes { request, .. }
+        | Message::HashReject(request) => request.hash(into),
         Message::Port(port) => port.hash(into),
         Message::KeepAlive
         | Message::Choke

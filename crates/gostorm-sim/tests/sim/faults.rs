@@ -3,6 +3,7 @@
 use crate::kit::{assert_all_served, cat, film, ms, run, secs, seed, torrent};
 use gostorm_core::Time;
 use gostorm_sim::peer::{Lie, PeerSpec, Share};
+use gostorm_sim::player::PlayerSpec;
 use gostorm_sim::world::{World, WorldSpec};
 
 fn with(change: impl FnOnce(&mut PeerSpec)) -> PeerSpec {
@@ -50,6 +51,34 @@ fn a_peer_that_was_silent_is_used_again() {
         60,
     );
     assert_all_served(&report);
+}
+
+#[test]
+fn a_fast_peer_that_sends_in_bursts_and_falls_silent_now_and_then_is_used_to_the_full() {
+    // Clocks of 44 ms (a delayed acknowledgement) and of half a second (the limits of a client).
+    for (beat, silences) in [(44, true), (44, false), (500, true), (500, false)] {
+        let mut peer = seed(1, 40_000);
+        peer.link.burst = 16 << 20;
+        peer.link.beat = ms(beat);
+        if silences {
+            peer.silent_after = Some(24 << 20);
+            peer.silent_for = Some(ms(1_300));
+        }
+        let report = run(
+            WorldSpec::new(torrent(512, vec![peer]), vec![cat(256)]),
+            200,
+        );
+        assert_all_served(&report);
+        // As much as the largest pipeline brings in a round, and half as long again.
+        let rounds = 256.0 / (4.0_f64).min(40.0 * beat as f64 / 1_000.0) * 1.5;
+        let silent = if silences { 11.0 * 1.3 * 1.5 } else { 0.0 };
+        let most = rounds * beat as f64 / 1_000.0 + silent + 3.0;
+        let took = report.ended.seconds_since(Time::ZERO);
+        assert!(
+            took < most,
+            "{took:.1} s of {most:.1} s, beat {beat} ms, {silences}"
+        );
+    }
 }
 
 #[test]
@@ -123,14 +152,20 @@ fn peers_with_a_part_each_make_a_whole() {
 }
 
 #[test]
-fn without_any_peer_a_read_fails_at_its_deadline_and_is_served_when_one_comes() {
-    let mut world = World::new(WorldSpec::new(torrent(256, vec![]), vec![cat(4)]), 1);
+fn without_any_peer_reads_fail_at_the_deadline_of_the_first_and_are_served_when_one_comes() {
+    let later = PlayerSpec {
+        // After the rest of 30 s.
+        starts: secs(57),
+        ..cat(1)
+    };
+    let players = vec![cat(4), later];
+    let mut world = World::new(WorldSpec::new(torrent(256, vec![]), players), 1);
     assert!(!world.run_until_done(Time::ZERO + secs(26)));
-    let failed = world.report().players[0].failed_reads;
-    assert_eq!(failed, 4, "all that were in flight");
+    // The others are not waited for: 32 reads of 128 KiB, four at a time, would take more than three minutes.
+    assert_eq!(world.report().players[0].failed_reads, 32);
     world.join(0, seed(30, 2_000));
-    assert!(world.run_until_done(Time::ZERO + secs(40)));
-    assert_eq!(world.report().players[0].failed_reads, failed);
+    assert!(world.run_until_done(Time::ZERO + secs(70)));
+    assert_eq!(world.report().players[1].failed_reads, 0);
     world.end();
 }
 

@@ -33,9 +33,34 @@ fn found_within(manners: &[Manner], seconds: u64) -> Search {
 }
 
 #[test]
-fn honest_peers_give_the_dict_in_a_few_round_trips() {
+fn honest_peers_give_the_dict_in_three_round_trips_of_the_nearest() {
+    // One for the connection, one for the handshakes, one for the dict.
     let search = found_within(&[Manner::Honest; 4], 5);
-    assert!(search.now() < Time(400_000), "{}", search.now());
+    assert_eq!(search.now(), Time::ZERO + ms(45));
+}
+
+#[test]
+fn a_liar_a_refusal_and_a_silent_peer_cost_no_more_than_the_next_peer_is_far() {
+    for manner in [
+        Manner::WrongBytes,
+        Manner::WrongSize(90_000),
+        Manner::Silent,
+        Manner::Rejects,
+        Manner::Leaves,
+    ] {
+        let search = found_within(&[manner, manner, Manner::Honest, Manner::Honest], 5);
+        assert_eq!(search.now(), Time::ZERO + ms(3 * 45), "{manner:?}");
+    }
+}
+
+#[test]
+fn a_large_dict_comes_from_all_peers_together() {
+    let dict: Vec<u8> = (0..3_000_000u32)
+        .map(|at| (at % 239).to_le_bytes()[0])
+        .collect();
+    let mut search = Search::new(dict.clone(), peers(&[Manner::Honest; 20]));
+    assert_eq!(search.run(Time::ZERO + secs(5)), Some(dict));
+    assert!(search.now() < Time(700_000), "{}", search.now());
 }
 
 #[test]
@@ -74,7 +99,12 @@ fn without_an_honest_peer_the_search_waits_and_does_not_spin() {
 
 #[test]
 fn the_swarm_goes_on_with_the_peers_of_the_search() {
-    let search = found_within(&[Manner::Honest; 3], 5);
+    let peer = SearchPeer {
+        rtt: ms(15),
+        manner: Manner::Honest,
+    };
+    let mut search = Search::new(dict(), vec![peer; 3]);
+    assert_eq!(search.run(Time::ZERO + secs(5)), Some(dict()));
     let now = search.now();
     let (inherited, preludes) = search.into_resolve().into_parts();
     assert_eq!(preludes.len(), 3);
@@ -105,6 +135,7 @@ fn the_swarm_goes_on_with_the_peers_of_the_search() {
             addr: prelude.addr,
             incoming: prelude.incoming,
             fast: true,
+            v2: false,
             rtt_us: None,
         });
         let refused = |output: &Output| matches!(output, Output::Disconnect { .. });

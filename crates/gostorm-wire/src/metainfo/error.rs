@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::limits::{FILES_MAX, PIECE_LENGTH_MAX, PIECE_LENGTH_MIN};
 use crate::bencode::BencodeError;
+use crate::merkle::Node;
 
 /// Where in a .torrent: a key, and the file and path component it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,9 +165,34 @@ pub enum MetainfoError {
         /// It, quoted and cut.
         path: String,
     },
-    /// A torrent of version 2 only.
-    #[error("this is a v2-only torrent (BEP 52), which is not supported yet; v1 and hybrids are")]
-    V2Only,
+    /// A version of the format that we do not know.
+    #[error("info.meta version is {value}; 2 is known, and 1 when the key is not there")]
+    MetaVersion {
+        /// The number as it stands there, cut when very long.
+        value: String,
+    },
+    /// An entry of the file tree that is none (BEP 52).
+    #[error("in info.file tree at {path}: {why}")]
+    FileTree {
+        /// Where, quoted and cut.
+        path: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The v1 and the v2 description are of different torrents (BEP 52).
+    #[error("the v1 and v2 parts of this hybrid torrent disagree at {path}: {why}")]
+    Hybrid {
+        /// The file, quoted and cut.
+        path: String,
+        /// What differs.
+        why: &'static str,
+    },
+    /// Hashes of pieces that do not lead to the file's root (BEP 52).
+    #[error("the piece layer of {root} is not that of its file")]
+    PieceLayer {
+        /// The root of the file.
+        root: Node,
+    },
 }
 
 /// Text from outside for a message: quoted, escaped, at most 80 characters.

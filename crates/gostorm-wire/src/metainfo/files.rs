@@ -1,7 +1,7 @@
 //! The files of a torrent: where each lies in the stream of pieces.
 //!
-//! Called by `info`. What always holds for a list from here: offsets are the
-//! running sum of the lengths, the sum is at most 2^53, no path is another
+//! Called by `info`, with the list of v1. What always holds for a list from
+//! here: offsets are the running sum of the lengths, the sum is at most 2^53, no path is another
 //! file's or runs through another file (padding aside, whose names clients
 //! repeat), and the number of entries and of path components is bounded.
 
@@ -19,7 +19,9 @@ pub struct FileEntry {
     pub path: Vec<String>,
     /// How many bytes; may be 0.
     pub length: u64,
-    /// Where it begins in the torrent: the sum of the lengths before it.
+    /// Where it begins in the torrent. In a v1 torrent that is the sum of the
+    /// lengths before it; in one of v2 alone each file that has bytes begins at
+    /// the next piece.
     pub offset: u64,
     /// It only fills up a piece, is all zeros, and is not to be shown (BEP 47).
     pub padding: bool,
@@ -127,7 +129,7 @@ fn read_path(dict: Dict<'_>, file: usize) -> Result<Vec<String>, MetainfoError> 
 
 /// Sorted by components a path comes right before those that run through it,
 /// so looking at neighbours is enough.
-fn refuse_duplicates(files: &[FileEntry]) -> Result<(), MetainfoError> {
+pub(super) fn refuse_duplicates(files: &[FileEntry]) -> Result<(), MetainfoError> {
     let mut order: Vec<usize> = (0..files.len()).filter(|&i| !files[i].padding).collect();
     order.sort_unstable_by(|&a, &b| (&files[a].path, a).cmp(&(&files[b].path, b)));
     for pair in order.windows(2) {

@@ -1,21 +1,28 @@
-//! The info dictionary: what the torrent is (BEP 3, 27, 47).
+//! The info dictionary: what the torrent is (BEP 3, 27, 47, 52).
 //!
 //! [`Info::parse`] is the only way to an [`Info`], which is why its fields are
-//! private: piece length is a power of two within bounds, there is one hash for
-//! each piece, files lie one behind the other from 0 to the total length, and
+//! private: piece length is a power of two within bounds, each piece has a
+//! SHA-1, or is a part of a file that has a root, or both; files lie one behind
+//! the other from 0 to the total length (those with roots begin at pieces); and
 //! the total is 1 to 2^53.
+//!
+//! Where files begin at pieces, the last piece of a file may be shorter than the
+//! others: what fills it up, the padding of a hybrid, is zeros and is neither
+//! asked for nor kept.
 
 use bytes::Bytes;
 
 use super::error::{Key, MetainfoError};
 use super::fields::{bytes_of, dict_of, int_of, list_of, number_text, once};
 use super::files::{self, FileEntry};
+use super::hybrid;
 use super::limits::{PIECE_LENGTH_MAX, PIECE_LENGTH_MIN};
 use super::path::component;
+use super::tree::{self, FileTree, Forest};
 use crate::bencode::{Dict, Value};
 use crate::block::PieceIndex;
-use crate::hash::sha1;
-use crate::id::InfoHash;
+use crate::hash::{sha1, sha256};
+use crate::id::{InfoHash, InfoHashV2};
 use crate::ut_metadata::METADATA_LEN_MAX;
 
 /// The validated content of an info dictionary.
@@ -23,9 +30,13 @@ use crate::ut_metadata::METADATA_LEN_MAX;
 pub struct Info {
     name: String,
     piece_length: u32,
-    /// 20 bytes for each piece; shares the memory of the dictionary's text.
-    pieces: Bytes,
+    /// v1: 20 bytes for each piece; shares the memory of the dictionary's text.
+    pieces: Option<Bytes>,
     piece_count: u32,
+    /// v2: the hash trees of the files that have bytes, in order.
+    trees: Vec<FileTree>,
+    /// The pieces that end a file before they are full, and their bytes, in order.
+    tails: Vec<(PieceIndex, u32)>,
     files: Vec<FileEntry>,
     multi_file: bool,
     total_length: u64,
@@ -42,29 +53,48 @@ impl Info {
         Self::read(&Bytes::copy_from_slice(info_dict))
     }
 
-    /// The hash that names the torrent with this info dictionary.
+    /// The SHA-1 of an info dictionary: the name of its v1 or hybrid torrent.
     #[must_use]
     pub fn info_hash_of(info_dict: &[u8]) -> InfoHash {
         InfoHash(sha1(info_dict))
+    }
+
+    /// The SHA-256 of an info dictionary: the name of its v2 or hybrid torrent.
+    #[must_use]
+    pub fn info_hash_v2_of(info_dict: &[u8]) -> InfoHashV2 {
+        InfoHashV2(sha256(info_dict))
+    }
+
+    /// True when these bytes are the info dictionary of the torrent named `key`:
+    /// it is their SHA-1, or begins their SHA-256, which must be `v2` when that
+    /// is known.
+    #[must_use]
+    pub fn is_named(info_dict: &[u8], key: InfoHash, v2: Option<InfoHashV2>) -> bool {
+        let ours = Self::info_hash_v2_of(info_dict);
+        v2.is_none_or(|v2| v2 == ours)
+            && (key == ours.truncated() || key == Self::info_hash_of(info_dict))
     }
 
     /// As [`Info::parse`], sharing the memory of `text`.
     pub(super) fn read(text: &Bytes) -> Result<Self, MetainfoError> {
         check_size(text)?;
         let dict = dict_of(Value::parse(text)?, Key::of("info"))?;
-        let Some(pieces) = once(dict, b"pieces", Key::of("info.pieces"))? else {
-            return Err(if is_v2(dict) {
-                MetainfoError::V2Only
-            } else {
-                MetainfoError::Missing {
-                    key: Key::of("info.pieces"),
-                }
-            });
-        };
-        let pieces = bytes_of(pieces, Key::of("info.pieces"))?;
+        let key = Key::of("info.pieces");
+        let pieces = once(dict, b"pieces", key)?;
+        let pieces = pieces.map(|value| bytes_of(value, key)).transpose()?;
         let piece_length = piece_length(dict)?;
         let name = name(dict)?;
-        let (files, multi_file) = files(dict, &name)?;
+        let mut forest = forest(dict, &name, piece_length)?;
+        let (files, multi_file) = match (pieces, &mut forest) {
+            (None, None) => return Err(MetainfoError::Missing { key }),
+            (None, Some(forest)) => (std::mem::take(&mut forest.files), !forest.single),
+            (Some(_), None) => files(dict, &name)?,
+            (Some(_), Some(forest)) => {
+                let (files, multi_file) = files(dict, &name)?;
+                hybrid::join(&files, forest, piece_length)?;
+                (files, multi_file)
+            }
+        };
         let total_length = files.last().map_or(0, |file| file.offset + file.length);
         if total_length == 0 {
             return Err(MetainfoError::Empty);
@@ -72,11 +102,14 @@ impl Info {
         let private = once(dict, b"private", Key::of("info.private"))?
             .map(|value| int_of(value, Key::of("info.private")))
             .transpose()?;
+        let trees = forest.map_or_else(Vec::new, |forest| forest.trees);
         Ok(Self {
             name,
             piece_length,
             piece_count: piece_count(pieces, total_length, piece_length)?,
-            pieces: text.slice_ref(pieces),
+            pieces: pieces.map(|pieces| text.slice_ref(pieces)),
+            tails: tails(&trees, piece_length),
+            trees,
             files,
             multi_file,
             total_length,
@@ -104,10 +137,18 @@ impl Info {
         self.piece_count
     }
 
-    /// Bytes in this piece: the last one may be shorter. `None` when there is
-    /// no such piece.
+    /// Bytes in this piece: the last one of the torrent may be shorter than the
+    /// others, and in a v2 torrent the last one of each file. `None` when there
+    /// is no such piece.
     #[must_use]
     pub fn piece_len(&self, piece: PieceIndex) -> Option<u32> {
+        let full = self.full_len(piece)?;
+        let tail = self.tails.binary_search_by_key(&piece, |(tail, _)| *tail);
+        Some(tail.map_or(full, |at| self.tails[at].1))
+    }
+
+    /// Bytes of a piece with the padding of a hybrid.
+    fn full_len(&self, piece: PieceIndex) -> Option<u32> {
         if piece.0 >= self.piece_count {
             return None;
         }
@@ -116,24 +157,40 @@ impl Info {
         Some(u32::try_from(left).map_or(self.piece_length, |left| left.min(self.piece_length)))
     }
 
-    /// The SHA-1 of a piece.
-    ///
-    /// # Panics
-    /// When there is no such piece, as indexing a slice does: the index must
-    /// have been checked. [`Info::get_piece_hash`] takes any.
+    /// The pieces that end a file of a v2 torrent before they are full, and how
+    /// many bytes they have; in order.
     #[must_use]
-    pub fn piece_hash(&self, piece: PieceIndex) -> &[u8; 20] {
-        &self.hashes()[index(piece)]
+    pub fn tails(&self) -> &[(PieceIndex, u32)] {
+        &self.tails
     }
 
-    /// The SHA-1 of a piece, if there is such a piece.
+    /// The SHA-1 of a piece, and how many zeros of padding it is of beside the
+    /// bytes of the piece; `None` when there is no such piece, or the torrent is
+    /// of v2 alone.
     #[must_use]
-    pub fn get_piece_hash(&self, piece: PieceIndex) -> Option<&[u8; 20]> {
-        self.hashes().get(index(piece))
+    pub fn piece_sha1(&self, piece: PieceIndex) -> Option<(&[u8; 20], u32)> {
+        let hashes = self.pieces.as_ref()?.as_chunks().0;
+        let zeros = self.full_len(piece)? - self.piece_len(piece)?;
+        Some((hashes.get(usize::try_from(piece.0).ok()?)?, zeros))
     }
 
-    fn hashes(&self) -> &[[u8; 20]] {
-        self.pieces.as_chunks().0
+    /// The torrent is of v1, perhaps of v2 as well.
+    #[must_use]
+    pub fn has_v1(&self) -> bool {
+        self.pieces.is_some()
+    }
+
+    /// The torrent is of v2, perhaps of v1 as well.
+    #[must_use]
+    pub fn has_v2(&self) -> bool {
+        !self.trees.is_empty()
+    }
+
+    /// The hash trees of the files that have bytes, in the order of their pieces;
+    /// empty when the torrent is of v1 alone.
+    #[must_use]
+    pub fn trees(&self) -> &[FileTree] {
+        &self.trees
     }
 
     /// The files in the order of the torrent, padding included: the position
@@ -150,8 +207,8 @@ impl Info {
         self.multi_file
     }
 
-    /// The sum of the lengths of the files in bytes, padding included; 1 to
-    /// [`TOTAL_LENGTH_MAX`](super::TOTAL_LENGTH_MAX).
+    /// Where the last file ends, in bytes; 1 to [`TOTAL_LENGTH_MAX`](super::TOTAL_LENGTH_MAX). With v1 the
+    /// sum of the lengths of the files, padding included.
     #[must_use]
     pub fn total_length(&self) -> u64 {
         self.total_length
@@ -162,11 +219,6 @@ impl Info {
     pub fn private(&self) -> bool {
         self.private
     }
-}
-
-fn index(piece: PieceIndex) -> usize {
-    // Saturated it is out of bounds, as it should be.
-    usize::try_from(piece.0).unwrap_or(usize::MAX)
 }
 
 fn check_size(text: &[u8]) -> Result<(), MetainfoError> {
@@ -181,8 +233,37 @@ fn check_size(text: &[u8]) -> Result<(), MetainfoError> {
     Ok(())
 }
 
-fn is_v2(dict: Dict<'_>) -> bool {
-    dict.get(b"file tree").is_some() || dict.get(b"meta version").and_then(Value::as_u64) == Some(2)
+/// The v2 part, when there is one.
+fn forest(dict: Dict<'_>, name: &str, piece_length: u32) -> Result<Option<Forest>, MetainfoError> {
+    let key = Key::of("info.meta version");
+    let version = once(dict, b"meta version", key)?;
+    if let Some(value) = version.filter(|value| value.as_u64() != Some(2)) {
+        let value = number_text(value);
+        return Err(MetainfoError::MetaVersion { value });
+    }
+    let key = Key::of("info.file tree");
+    let Some(value) = once(dict, b"file tree", key)? else {
+        return match version {
+            Some(_) => Err(MetainfoError::Missing { key }),
+            None => Ok(None),
+        };
+    };
+    if version.is_none() {
+        let key = Key::of("info.meta version");
+        return Err(MetainfoError::Missing { key });
+    }
+    let tree = dict_of(value, key)?;
+    tree::read(tree, value.raw().len(), name, piece_length).map(Some)
+}
+
+/// The pieces at the ends of files that have bytes, where these are not full.
+fn tails(trees: &[FileTree], piece_length: u32) -> Vec<(PieceIndex, u32)> {
+    let tail = |tree: &FileTree| {
+        let rest = u32::try_from(tree.length % u64::from(piece_length)).unwrap_or(0);
+        let last = tree.first_piece + tree.pieces(piece_length) - 1;
+        (rest > 0).then_some((PieceIndex(last), rest))
+    };
+    trees.iter().filter_map(tail).collect()
 }
 
 fn piece_length(dict: Dict<'_>) -> Result<u32, MetainfoError> {
@@ -235,12 +316,20 @@ fn files(dict: Dict<'_>, name: &str) -> Result<(Vec<FileEntry>, bool), MetainfoE
     }
 }
 
-fn piece_count(pieces: &[u8], total_length: u64, piece_length: u32) -> Result<u32, MetainfoError> {
+fn piece_count(
+    pieces: Option<&[u8]>,
+    total_length: u64,
+    piece_length: u32,
+) -> Result<u32, MetainfoError> {
+    let needed = total_length.div_ceil(u64::from(piece_length));
+    let Some(pieces) = pieces else {
+        let key = Key::of("info.file tree");
+        return u32::try_from(needed).map_err(|_| MetainfoError::TotalLength { key });
+    };
     if !pieces.len().is_multiple_of(20) {
         return Err(MetainfoError::PiecesLength { len: pieces.len() });
     }
     let hashes = pieces.len() / 20;
-    let needed = total_length.div_ceil(u64::from(piece_length));
     u32::try_from(needed)
         .ok()
         .filter(|needed| usize::try_from(*needed) == Ok(hashes))

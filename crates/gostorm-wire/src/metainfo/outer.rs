@@ -1,4 +1,4 @@
-//! The .torrent file around the info dictionary (BEP 3, 12, 19).
+//! The .torrent file around the info dictionary (BEP 3, 12, 19, 52).
 //!
 //! Trackers, web seeds and remarks are advice: what makes no sense among them
 //! is skipped, so that a slip in a comment does not cost the film. Their number
@@ -9,9 +9,10 @@ use bytes::Bytes;
 use super::error::{Key, MetainfoError};
 use super::fields::{dict_of, once};
 use super::info::Info;
+use super::layers::PieceLayers;
 use super::path::decode;
 use crate::bencode::{Dict, Value};
-use crate::id::InfoHash;
+use crate::id::{InfoHash, InfoHashV2};
 
 /// The largest .torrent file that we take: an info dictionary of the largest
 /// size, and as much again around it.
@@ -26,12 +27,17 @@ const URL_LEN_MAX: usize = 4096;
 /// A .torrent file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metainfo {
-    /// The SHA-1 of `info_bytes`.
+    /// The SHA-1 of `info_bytes`, or for a torrent of v2 alone the first 20 bytes
+    /// of their SHA-256.
     pub info_hash: InfoHash,
+    /// The SHA-256 of `info_bytes`, when the torrent is of v2.
+    pub info_hash_v2: Option<InfoHashV2>,
     /// What the torrent is.
     pub info: Info,
     /// The exact text of the info dictionary.
     pub info_bytes: Bytes,
+    /// The hashes of the pieces, as far as the file has them (v2).
+    pub layers: PieceLayers,
     /// Tracker URLs in tiers (BEP 12): `announce-list`, or `announce` as the
     /// only one. Not parsed as URLs. No tier is empty; there may be none.
     pub trackers: Vec<Vec<String>>,
@@ -66,6 +72,10 @@ impl Metainfo {
         let key = Key::of("info");
         let info = once(dict, b"info", key)?.ok_or(MetainfoError::Missing { key })?;
         let mut metainfo = Self::from_info_bytes(Bytes::copy_from_slice(info.raw()))?;
+        let key = Key::of("piece layers");
+        if let Some(layers) = once(dict, b"piece layers", key)?.filter(|_| metainfo.info.has_v2()) {
+            metainfo.layers = PieceLayers::read(layers, &metainfo.info)?;
+        }
         metainfo.trackers = trackers(dict);
         metainfo.url_list = url_list(dict);
         metainfo.comment = text(dict, b"comment.utf-8").or_else(|| text(dict, b"comment"));
@@ -80,10 +90,17 @@ impl Metainfo {
     /// # Errors
     /// A [`MetainfoError`] that names the key.
     pub fn from_info_bytes(info_bytes: Bytes) -> Result<Self, MetainfoError> {
+        let info = Info::read(&info_bytes)?;
+        let info_hash_v2 = info.has_v2().then(|| Info::info_hash_v2_of(&info_bytes));
+        let of_v2_alone = info_hash_v2.filter(|_| !info.has_v1());
+        let info_hash =
+            of_v2_alone.map_or_else(|| Info::info_hash_of(&info_bytes), |hash| hash.truncated());
         Ok(Self {
-            info: Info::read(&info_bytes)?,
-            info_hash: Info::info_hash_of(&info_bytes),
+            info_hash,
+            info_hash_v2,
+            info,
             info_bytes,
+            layers: PieceLayers::default(),
             trackers: Vec::new(),
             url_list: Vec::new(),
             comment: None,

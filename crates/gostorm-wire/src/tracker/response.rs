@@ -89,11 +89,17 @@ impl AnnounceResponse {
         if let Some(value) = dict.get(b"peers") {
             match value.as_list() {
                 Some(list) => extend(&mut peers, list.filter_map(dict_peer)),
-                None => extend(&mut peers, compact::<6>(value, v4)),
+                None => extend(
+                    &mut peers,
+                    compact(value.as_bytes().unwrap_or_default(), v4),
+                ),
             }
         }
         if let Some(value) = dict.get(b"peers6") {
-            extend(&mut peers, compact::<18>(value, v6));
+            extend(
+                &mut peers,
+                compact(value.as_bytes().unwrap_or_default(), v6),
+            );
         }
         Ok(Self {
             interval: seconds(dict, b"interval").unwrap_or(INTERVAL_DEFAULT),
@@ -112,15 +118,19 @@ fn bytes<'a>(dict: Dict<'a>, key: &[u8]) -> Option<&'a [u8]> {
     dict.get(key)?.as_bytes()
 }
 
-fn remark(dict: Dict<'_>, key: &[u8]) -> Option<String> {
-    let bytes = bytes(dict, key)?;
+pub(super) fn remark(dict: Dict<'_>, key: &[u8]) -> Option<String> {
+    bytes(dict, key).map(usable_text)
+}
+
+/// What a tracker says in words, made fit for a log.
+pub(super) fn usable_text(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(REMARK_LEN_MAX)];
     let mut text: String = String::from_utf8_lossy(cut)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     text.truncate(text.floor_char_boundary(REMARK_LEN_MAX));
-    Some(text)
+    text
 }
 
 fn seconds(dict: Dict<'_>, key: &[u8]) -> Option<Duration> {
@@ -128,7 +138,17 @@ fn seconds(dict: Dict<'_>, key: &[u8]) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(INTERVAL_MAX))
 }
 
-fn count(dict: Dict<'_>, key: &[u8]) -> Option<u32> {
+/// The interval of an answer that must have one.
+pub(super) fn interval(seconds: u64) -> Duration {
+    let said = Duration::from_secs(seconds).min(INTERVAL_MAX);
+    if said.is_zero() {
+        INTERVAL_DEFAULT
+    } else {
+        said
+    }
+}
+
+pub(super) fn count(dict: Dict<'_>, key: &[u8]) -> Option<u32> {
     u32::try_from(dict.get(key)?.as_u64()?).ok()
 }
 
@@ -151,12 +171,26 @@ fn extend(peers: &mut Vec<SocketAddr>, more: impl Iterator<Item = SocketAddr>) {
 }
 
 /// A string of entries of `N` bytes; a rest that fills no entry is ignored.
-fn compact<'a, const N: usize>(
-    value: Value<'a>,
-    read: impl Fn(&[u8; N]) -> SocketAddr + 'a,
-) -> impl Iterator<Item = SocketAddr> + 'a {
-    let (entries, _) = value.as_bytes().unwrap_or_default().as_chunks::<N>();
+fn compact<const N: usize>(
+    bytes: &[u8],
+    read: impl Fn(&[u8; N]) -> SocketAddr,
+) -> impl Iterator<Item = SocketAddr> {
+    let (entries, _) = bytes.as_chunks::<N>();
     entries.iter().map(read)
+}
+
+/// The peers of a string of entries of 6 bytes.
+pub(super) fn compact_v4(bytes: &[u8]) -> Vec<SocketAddr> {
+    let mut peers = Vec::new();
+    extend(&mut peers, compact(bytes, v4));
+    peers
+}
+
+/// The peers of a string of entries of 18 bytes.
+pub(super) fn compact_v6(bytes: &[u8]) -> Vec<SocketAddr> {
+    let mut peers = Vec::new();
+    extend(&mut peers, compact(bytes, v6));
+    peers
 }
 
 fn v4([a, b, c, d, port @ ..]: &[u8; 6]) -> SocketAddr {

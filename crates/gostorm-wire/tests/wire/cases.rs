@@ -3,14 +3,22 @@
 //! Each table is used twice: a snapshot shows what every case is answered, and
 //! the fuzz corpus must hold every case as a file.
 
+mod blocklists;
 mod build;
+mod krpc;
 mod messages;
 mod metainfo;
+mod mse;
+mod nat;
 mod text;
+mod trackers;
+mod v2;
+mod web_seeds;
 
 use std::sync::LazyLock;
 
 pub(crate) use build::{bytes, dict, info, int, list, text as string, torrent};
+pub(crate) use trackers::SCRAPED;
 
 /// A table: its fuzz target and its cases, each with a name and an input.
 pub(crate) struct Table {
@@ -27,13 +35,24 @@ pub(crate) fn tables() -> &'static [Table] {
 fn make_tables() -> Vec<Table> {
     let table = |target, cases| Table { target, cases };
     vec![
-        table("metainfo", metainfo::cases()),
-        table("magnet", text::magnets()),
+        table("metainfo", [metainfo::cases(), v2::torrents()].concat()),
+        table("magnet", [text::magnets(), v2::magnets()].concat()),
+        table("natpmp", nat::natpmp()),
+        table("pcp", nat::pcp()),
         table("tracker_response", text::tracker_answers()),
-        table("frame", messages::frames()),
+        table("udp_tracker", trackers::datagrams()),
+        table("scrape", trackers::scrapes()),
+        table("frame", [messages::frames(), v2::frames()].concat()),
+        table("blocklist", blocklists::cases()),
         table("handshake", messages::handshakes()),
         table("extension", messages::extensions()),
         table("ut_metadata", messages::ut_metadata()),
+        table("pex", messages::pex()),
+        table("mse_in", mse::incoming()),
+        table("mse_out", mse::outgoing()),
+        table("web_seed", web_seeds::cases()),
+        table("krpc", krpc::cases()),
+        table("lsd", text::local_announces()),
     ]
 }
 

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use gostorm_wire::lsd::LsdAnnounce;
 use gostorm_wire::ut_metadata::{metadata_piece_count, metadata_piece_len};
-use gostorm_wire::{ExtendedHandshake, METADATA_LEN_MAX, UtMetadata};
+use gostorm_wire::{ExtendedHandshake, METADATA_LEN_MAX, Pex, PexFlags, UtMetadata};
 use proptest::prelude::*;
 
 use crate::cases;
@@ -37,10 +38,58 @@ fn every_metadata_case_gets_its_answer() {
 }
 
 #[test]
+fn every_peer_exchange_gets_its_answer() {
+    insta::assert_snapshot!(cases::answers("pex", |input| match Pex::decode(input) {
+        Ok(Pex { added, dropped }) if added.len() + dropped.len() > 10 => {
+            format!("{} added, {} dropped", added.len(), dropped.len())
+        }
+        Ok(message) => format!("{message:?}"),
+        Err(violation) => violation.to_string(),
+    }));
+}
+
+#[test]
+fn every_local_announce_gets_its_answer() {
+    insta::assert_snapshot!(cases::answers("lsd", |input| {
+        match LsdAnnounce::decode(input) {
+            Some(announce) if announce.info_hashes.len() > 2 => {
+                format!("{} torrents", announce.info_hashes.len())
+            }
+            Some(announce) => format!("{announce:?}"),
+            None => "no announce".to_owned(),
+        }
+    }));
+}
+
+#[test]
+fn our_peer_exchange_is_as_the_specification_says() {
+    let flags = PexFlags {
+        encryption: true,
+        upload_only: true,
+        utp: true,
+        reachable: true,
+    };
+    let message = Pex {
+        added: vec![
+            ("192.0.2.1:6881".parse().unwrap(), flags),
+            ("[2001:db8::1]:6882".parse().unwrap(), PexFlags::default()),
+        ],
+        dropped: vec!["192.0.2.2:80".parse().unwrap()],
+    };
+    let text = b"d5:added6:\xC0\0\x02\x01\x1A\xE17:added.f1:\x17\
+                 6:added618:\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x1A\xE28:added6.f1:\0\
+                 7:dropped6:\xC0\0\x02\x02\0\x508:dropped60:e";
+    assert_eq!(message.encode(), text[..]);
+    assert_eq!(Pex::decode(text), Ok(message));
+}
+
+#[test]
 fn our_handshake_is_sorted_as_bencode_demands() {
     let handshake = ExtendedHandshake {
         lt_donthave: Some(7),
+        upload_only_id: Some(5),
         ut_metadata: Some(3),
+        ut_pex: Some(4),
         metadata_size: Some(31235),
         reqq: Some(250),
         port: Some(8091),
@@ -49,7 +98,7 @@ fn our_handshake_is_sorted_as_bencode_demands() {
         upload_only: true,
     };
     let text =
-        b"d1:md11:lt_donthavei7e11:ut_metadatai3ee13:metadata_sizei31235e1:pi8091e4:reqqi250e\
+        b"d1:md11:lt_donthavei7e11:upload_onlyi5e11:ut_metadatai3e6:ut_pexi4ee13:metadata_sizei31235e1:pi8091e4:reqqi250e\
                  11:upload_onlyi1e1:v14:GoStream 0.1.06:yourip4:\xC0\0\x02\x01e";
     assert_eq!(handshake.encode(), text[..]);
 }
@@ -89,7 +138,9 @@ proptest! {
     #[test]
     fn a_handshake_survives_the_wire(
         lt_donthave in prop::option::of(1..=u8::MAX),
+        upload_only_id in prop::option::of(1..=u8::MAX),
         ut_metadata in prop::option::of(1..=u8::MAX),
+        ut_pex in prop::option::of(1..=u8::MAX),
         metadata_size in prop::option::of(1..=METADATA_LEN_MAX),
         reqq in prop::option::of(1..=u32::MAX),
         port in prop::option::of(1..=u16::MAX),
@@ -98,7 +149,8 @@ proptest! {
         upload_only: bool,
     ) {
         let handshake = ExtendedHandshake {
-            lt_donthave, ut_metadata, metadata_size, reqq, port, client, yourip, upload_only,
+            lt_donthave, upload_only_id, ut_metadata, ut_pex, metadata_size, reqq, port, client,
+            yourip, upload_only,
         };
         prop_assert_eq!(ExtendedHandshake::decode(&handshake.encode()), Ok(handshake));
     }

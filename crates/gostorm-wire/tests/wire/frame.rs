@@ -3,8 +3,8 @@
 
 use bytes::{Bytes, BytesMut};
 use gostorm_wire::{
-    BLOCK_LEN, BlockSpan, FrameLimits, Handshake, Message, PieceIndex, Step, Violation,
-    encode_piece_header, next_frame,
+    BLOCK_LEN, BlockSpan, FrameLimits, Handshake, HashRequest, Message, Node, PieceIndex, Step,
+    Violation, encode_piece_header, next_frame,
 };
 use proptest::prelude::*;
 
@@ -126,8 +126,25 @@ fn message() -> impl Strategy<Value = Message> {
         span().prop_map(Message::Reject),
         piece().prop_map(Message::AllowedFast),
         (any::<u8>(), bytes()).prop_map(|(id, payload)| Message::Extended { id, payload }),
-        (21..=255_u8).prop_map(|id| Message::Unknown { id }),
+        hash_request().prop_map(Message::HashRequest),
+        hash_request().prop_map(|request| {
+            let hashes = Bytes::from(vec![5; request.answer_len()]);
+            Message::Hashes { request, hashes }
+        }),
+        hash_request().prop_map(Message::HashReject),
+        (24..=255_u8).prop_map(|id| Message::Unknown { id }),
     ]
+}
+
+fn hash_request() -> impl Strategy<Value = HashRequest> {
+    let numbers = (0..40_u32, 0..1000_u32, 0..8_u32, 0..40_u32);
+    (any::<[u8; 32]>(), numbers).prop_map(|(root, (layer, at, shift, proof_layers))| HashRequest {
+        root: Node(root),
+        layer,
+        index: at << shift,
+        count: 1 << shift,
+        proof_layers,
+    })
 }
 
 /// What a stream carries.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use gostorm_wire::{InfoHash, Magnet, MagnetError, PeerHint};
+use gostorm_wire::{InfoHash, InfoHashV2, Magnet, MagnetError, PeerHint};
 use proptest::prelude::*;
 
 use crate::cases;
@@ -99,6 +99,7 @@ proptest! {
     #[test]
     fn a_magnet_survives_its_link(
         hash: [u8; 20],
+        v2 in prop::option::of(any::<[u8; 32]>()),
         name in prop::option::of("\\PC{1,30}"),
         trackers in prop::collection::btree_set(url(), 0..4),
         peers in prop::collection::vec(peer(), 0..4),
@@ -107,6 +108,7 @@ proptest! {
     ) {
         let magnet = Magnet {
             info_hash: InfoHash(hash),
+            info_hash_v2: v2.map(InfoHashV2),
             name,
             trackers: trackers.into_iter().collect(),
             peers,

@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bencode;
+mod blocklist;
 mod cases;
 mod corpus;
 mod extension;
 mod frame;
+mod krpc;
 mod magnet;
 mod metainfo;
+mod nat;
 mod tracker;
+mod udp_tracker;
+mod v2;

@@ -2,7 +2,9 @@
 //!
 //! Filled by the driver as blocks arrive, in any order; hashed by [`crate::hasher`]; read by everyone. A filled slot
 //! never changes, so whoever sees a slot may read it without a lock. `verified` is set once, after the hash matched,
-//! and never cleared: a piece that fails is removed from the cache as a whole.
+//! and never cleared: a piece that fails is removed from the cache as a whole. In a piece whose blocks are hashed each by
+//! itself (v2) a block is good or spoilt alone: the place of a spoilt one is taken by a second slot, and what was seen
+//! in the first stays where it is.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -23,12 +25,23 @@ pub enum Fill {
     Misfit,
 }
 
+/// What else there is of each block where blocks are hashed by themselves.
+#[derive(Default)]
+struct Single {
+    good: AtomicBool,
+    spoilt: AtomicBool,
+    again: OnceLock<BlockBuf>,
+}
+
 /// The buffer of one piece.
 pub struct PieceBuf {
     len: u32,
     slots: Box<[OnceLock<BlockBuf>]>,
     filled: AtomicU32,
     verified: AtomicBool,
+    /// One for each slot, or none.
+    singles: Box<[Single]>,
+    good: AtomicU32,
     /// How many slots were filled when hashing was last asked for; see [`PieceBuf::wants_hashing`].
     hash_mark: AtomicU32,
 }
@@ -44,7 +57,65 @@ impl PieceBuf {
                 .collect(),
             filled: AtomicU32::new(0),
             verified: AtomicBool::new(false),
+            singles: Box::default(),
+            good: AtomicU32::new(0),
             hash_mark: AtomicU32::new(0),
+        }
+    }
+
+    /// An empty buffer for a piece of `len` bytes whose blocks are hashed each by itself.
+    #[must_use]
+    pub fn by_blocks(len: u32) -> Self {
+        let mut piece = Self::new(len);
+        piece.singles = piece.slots.iter().map(|_| Single::default()).collect();
+        piece
+    }
+
+    /// Whether blocks are hashed each by itself.
+    #[must_use]
+    pub fn is_by_blocks(&self) -> bool {
+        !self.singles.is_empty()
+    }
+
+    /// States that these blocks are right; when all are, so is the piece. Only of [`PieceBuf::by_blocks`].
+    pub fn mark_good(&self, blocks: std::ops::Range<u32>) {
+        let blocks = blocks.start as usize..blocks.end as usize;
+        for single in self.singles.get(blocks).unwrap_or_default() {
+            if !single.good.swap(true, Ordering::AcqRel)
+                && self.good.fetch_add(1, Ordering::AcqRel) + 1 == self.slots()
+            {
+                self.mark_verified();
+            }
+        }
+    }
+
+    /// States that a block is wrong: its slot is empty again. Once for each block; it takes the memory of the wrong one
+    /// until the piece goes. Only of [`PieceBuf::by_blocks`].
+    pub fn spoil(&self, slot: u32) {
+        if let Some(single) = self.singles.get(slot as usize)
+            && !single.spoilt.swap(true, Ordering::AcqRel)
+        {
+            self.filled.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether `len` bytes from `begin` are right: the piece is, or each block that they touch.
+    #[must_use]
+    pub fn is_right(&self, begin: usize, len: usize) -> bool {
+        let touched = begin / BLOCK_BYTES..(begin + len).div_ceil(BLOCK_BYTES);
+        let good = |single: &Single| single.good.load(Ordering::Acquire);
+        self.is_verified()
+            || self
+                .singles
+                .get(touched)
+                .is_some_and(|singles| singles.iter().all(good))
+    }
+
+    /// The slot that a block is in, or goes to.
+    fn slot(&self, slot: usize) -> Option<&OnceLock<BlockBuf>> {
+        match self.singles.get(slot) {
+            Some(single) if single.spoilt.load(Ordering::Acquire) => Some(&single.again),
+            Some(_) | None => self.slots.get(slot),
         }
     }
 
@@ -79,7 +150,7 @@ impl PieceBuf {
         let fits = begin.is_multiple_of(BLOCK_LEN)
             && begin < self.len
             && data.len() == (self.len - begin).min(BLOCK_LEN) as usize;
-        let Some(slot) = self.slots.get(slot).filter(|_| fits) else {
+        let Some(slot) = self.slot(slot).filter(|_| fits) else {
             return Fill::Misfit;
         };
         if slot.set(data).is_err() {
@@ -92,7 +163,7 @@ impl PieceBuf {
     /// The bytes of the block with this number within the piece, if it has arrived. Verified or not.
     #[must_use]
     pub fn block(&self, slot: usize) -> Option<&[u8]> {
-        self.slots.get(slot)?.get().map(|block| &**block)
+        self.slot(slot)?.get().map(|block| &**block)
     }
 
     /// `len` bytes from `begin` in the piece, if they lie in one block, and that block has arrived. Verified or not.
@@ -101,6 +172,24 @@ impl PieceBuf {
         let within = begin % BLOCK_BYTES;
         self.block(begin / BLOCK_BYTES)?
             .get(within..within.checked_add(len)?)
+    }
+
+    /// `len` bytes from `begin` for a peer, within one block: the bytes of the piece if it is verified, and zeros behind
+    /// its end, where a hybrid has padding.
+    #[must_use]
+    pub fn for_peer(&self, begin: usize, len: usize) -> Option<Box<[u8]>> {
+        let end = self.len as usize;
+        let here = end.saturating_sub(begin).min(len);
+        let of_one_block = (begin % BLOCK_BYTES).checked_add(len)? <= BLOCK_BYTES;
+        if len == 0 || !of_one_block || !self.is_verified() {
+            return None;
+        }
+        if here == 0 {
+            return Some(vec![0; len].into());
+        }
+        let mut bytes = self.slice(begin, here)?.to_vec();
+        bytes.resize(len, 0);
+        Some(bytes.into())
     }
 
     /// Appends `len` bytes from `begin` to `out`; false, with only a part appended, if some have not arrived.

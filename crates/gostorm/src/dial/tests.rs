@@ -3,9 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gostorm_wire::{PeerId, Reserved};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::encryption::Encrypt;
+
+mod encrypted;
+mod host;
+mod utp;
 
 fn handshake(info_hash: u8, peer_id: u8) -> Handshake {
     Handshake {
@@ -13,17 +19,28 @@ fn handshake(info_hash: u8, peer_id: u8) -> Handshake {
             fast: true,
             extended: true,
             dht: false,
+            v2: false,
         },
         info_hash: InfoHash([info_hash; 20]),
         peer_id: PeerId([peer_id; 20]),
     }
 }
 
+fn dialer(outgoing: Encrypt) -> Dialer {
+    let encryption = Encryption {
+        outgoing,
+        ..Encryption::default()
+    };
+    Dialer::new(
+        Arc::new(Net::new()),
+        encryption,
+        DialTimeouts::default(),
+        Arc::default(),
+    )
+}
+
 /// Dials a peer that answers with these bytes and then, if so said, closes.
-async fn dial_one_that_sends(
-    bytes: &[u8],
-    closes: bool,
-) -> Result<(TcpStream, Handshake), DialError> {
+async fn dial_one_that_sends(bytes: &[u8], closes: bool) -> Result<Dialled, DialError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ours = handshake(1, 1);
@@ -35,7 +52,8 @@ async fn dial_one_that_sends(
         stream.write_all(bytes).await.unwrap();
         (!closes).then_some(stream)
     };
-    let (dialled, _held_open) = tokio::join!(dial(address, &ours, DialTimeouts::default()), answer);
+    let dialer = dialer(Encrypt::Off);
+    let (dialled, _held_open) = tokio::join!(dialer.dial(address, &ours, None), answer);
     dialled
 }
 
@@ -43,11 +61,11 @@ async fn dial_one_that_sends(
 async fn a_peer_of_the_torrent_is_greeted_and_nothing_more_is_read() {
     let theirs = handshake(1, 2);
     let sent = [&theirs.encode()[..], b"next"].concat();
-    let (mut stream, got) = dial_one_that_sends(&sent, true).await.unwrap();
-    assert_eq!(got, theirs);
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await.unwrap();
-    assert_eq!(rest, b"next");
+    let mut dialled = dial_one_that_sends(&sent, true).await.unwrap();
+    assert_eq!(dialled.theirs, theirs);
+    let mut rest = [0; 5];
+    assert_eq!(dialled.transport.read(&mut rest).await.unwrap(), 4);
+    assert_eq!(&rest, b"next\0");
 }
 
 #[tokio::test]
@@ -84,7 +102,9 @@ async fn a_peer_that_hangs_up_is_told_from_one_that_is_not_there() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = listener.local_addr().unwrap();
     drop(listener);
-    let error = dial(nobody, &handshake(1, 1), DialTimeouts::default()).await;
+    let error = dialer(Encrypt::Prefer)
+        .dial(nobody, &handshake(1, 1), None)
+        .await;
     assert!(matches!(error.unwrap_err(), DialError::Connect(_)));
 }
 

@@ -16,8 +16,8 @@ const KEY: HashKey = (3, PieceIndex(9));
 struct Bench {
     hasher: Hasher,
     pool: Pool,
-    done: UnboundedSender<HashResult>,
-    results: UnboundedReceiver<HashResult>,
+    done: UnboundedSender<Hashed>,
+    results: UnboundedReceiver<Hashed>,
 }
 
 impl Bench {
@@ -43,9 +43,18 @@ impl Bench {
             key,
             buffer,
             expected,
+            zeros: 0,
             want_digests: digests,
             done: &self.done,
         }));
+    }
+
+    /// The next verdict on a piece.
+    fn verdict(&mut self) -> HashResult {
+        match self.results.blocking_recv().unwrap() {
+            Hashed::Piece(result) => result,
+            other @ (Hashed::Leaves(_) | Hashed::Broken) => panic!("{other:?}"),
+        }
     }
 
     /// Ends the threads, which first work off their queues, and counts the verdicts that are still there.
@@ -80,7 +89,7 @@ fn a_good_piece_is_verified_once() {
         bench.advance(KEY, &buffer, sha1(&bytes), false);
         bench.advance(KEY, &buffer, sha1(&bytes), false);
     }
-    let result = bench.results.blocking_recv().unwrap();
+    let result = bench.verdict();
     assert!(result.ok && buffer.is_verified());
     assert_eq!(result.piece, KEY.1);
     assert!(Arc::ptr_eq(&result.buffer, &buffer));
@@ -98,12 +107,12 @@ fn a_bad_piece_comes_with_the_digest_of_each_block() {
     let (spoiled, mended) = (buffer(), buffer());
     (0..21).for_each(|slot| bench.fill(&spoiled, &bad, slot));
     bench.advance(KEY, &spoiled, sha1(&good), false);
-    let first = bench.results.blocking_recv().unwrap();
+    let first = bench.verdict();
     assert!(!first.ok && !spoiled.is_verified());
     // The same piece, fetched again into another buffer, without a word to the hasher in between.
     (0..21).for_each(|slot| bench.fill(&mended, &good, slot));
     bench.advance(KEY, &mended, sha1(&good), true);
-    let second = bench.results.blocking_recv().unwrap();
+    let second = bench.verdict();
     assert!(second.ok && mended.is_verified());
     let differ: Vec<usize> = (0..21)
         .filter(|&slot| first.digests[slot] != second.digests[slot])
@@ -125,7 +134,7 @@ fn a_piece_that_was_given_up_is_hashed_from_its_start_again() {
     let second = buffer();
     (0..21).for_each(|slot| bench.fill(&second, &new, slot));
     bench.advance(KEY, &second, sha1(&new), false);
-    assert!(bench.results.blocking_recv().unwrap().ok);
+    assert!(bench.verdict().ok);
 }
 
 #[test]
@@ -146,6 +155,7 @@ fn a_full_queue_says_so_and_loses_nothing() {
             key: (0, piece),
             buffer: &buffer,
             expected: sha1(&[1]),
+            zeros: 0,
             want_digests: false,
             done: &bench.done,
         });
@@ -153,7 +163,7 @@ fn a_full_queue_says_so_and_loses_nothing() {
             refused += 1;
             waiting.push((piece, buffer));
             // Room comes with a verdict.
-            assert!(bench.results.blocking_recv().unwrap().ok);
+            assert!(bench.verdict().ok);
             due -= 1;
         }
     }
@@ -177,7 +187,81 @@ proptest! {
             bench.fill(&buffer, &bytes, slot);
             bench.advance(KEY, &buffer, sha1(&bytes), false);
         }
-        prop_assert!(bench.results.blocking_recv().unwrap().ok);
+        prop_assert!(bench.verdict().ok);
         prop_assert_eq!(bench.verdicts_left(), 0);
     }
+}
+
+#[test]
+fn the_zeros_of_a_hybrids_padding_are_hashed_and_not_held() {
+    let mut bench = Bench::new(1);
+    let (bytes, buffer) = (piece(0), buffer());
+    let mut padded = bytes.clone();
+    padded.resize(LEN + 9_000, 0);
+    (0..21).for_each(|slot| bench.fill(&buffer, &bytes, slot));
+    assert!(bench.hasher.advance(&HashRequest {
+        key: KEY,
+        buffer: &buffer,
+        expected: sha1(&padded),
+        zeros: 9_000,
+        want_digests: false,
+        done: &bench.done,
+    }));
+    assert!(bench.verdict().ok);
+    let end = u32::try_from(LEN).unwrap();
+    assert_eq!(buffer.len(), end);
+    let last = buffer.for_peer(20 * BLOCK_BYTES, BLOCK_BYTES).unwrap();
+    assert_eq!(last[..77], bytes[20 * BLOCK_BYTES..]);
+    assert!(last[77..].iter().all(|byte| *byte == 0));
+    let behind = buffer.for_peer(21 * BLOCK_BYTES, 5).unwrap();
+    assert_eq!(*behind, [0; 5]);
+}
+
+#[test]
+fn a_thread_that_panics_says_so_and_goes_on_with_others() {
+    let mut bench = Bench::new(1);
+    let done = bench.done.clone();
+    assert!(bench.hasher.send(KEY, Job::Panic { done }));
+    let said = bench.results.blocking_recv().unwrap();
+    assert!(matches!(said, Hashed::Broken), "{said:?}");
+    let (bytes, buffer) = (piece(0), buffer());
+    for slot in 0..21 {
+        bench.fill(&buffer, &bytes, slot);
+        bench.advance(KEY, &buffer, sha1(&bytes), false);
+    }
+    assert!(bench.verdict().ok);
+}
+
+#[test]
+fn blocks_are_hashed_each_by_itself_and_a_spoilt_one_is_filled_again() {
+    let mut bench = Bench::new(1);
+    let (bytes, wrong) = (piece(0), piece(1));
+    let buffer = Arc::new(PieceBuf::by_blocks(u32::try_from(LEN).unwrap()));
+    let leaves = |bench: &mut Bench, blocks: &[u32]| {
+        assert!(bench.hasher.leaves(KEY, &buffer, blocks, &bench.done));
+        match bench.results.blocking_recv().unwrap() {
+            Hashed::Leaves(result) => result.leaves,
+            other @ (Hashed::Piece(_) | Hashed::Broken) => panic!("{other:?}"),
+        }
+    };
+    bench.fill(&buffer, &bytes, 20);
+    bench.fill(&buffer, &wrong, 3);
+    let right = |slot: usize| {
+        gostorm_wire::Node::of_block(&bytes[slot * BLOCK_BYTES..LEN.min((slot + 1) * BLOCK_BYTES)])
+    };
+    let hashed = leaves(&mut bench, &[20, 3]);
+    assert_eq!(hashed[0], (20, right(20)));
+    assert_ne!(hashed[1], (3, right(3)));
+    buffer.mark_good(20..21);
+    buffer.spoil(3);
+    assert_eq!(buffer.filled(), 1);
+    assert!(buffer.block(3).is_none());
+    bench.fill(&buffer, &bytes, 3);
+    assert_eq!(leaves(&mut bench, &[3]), [(3, right(3))]);
+    assert!(!buffer.is_right(3 * BLOCK_BYTES, 10) && buffer.is_right(20 * BLOCK_BYTES + 5, 10));
+    (0..20)
+        .filter(|slot| *slot != 3)
+        .for_each(|slot| bench.fill(&buffer, &bytes, slot));
+    buffer.mark_good(0..21);
+    assert!(buffer.is_verified() && buffer.is_full());
 }

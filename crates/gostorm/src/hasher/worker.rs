@@ -3,10 +3,11 @@
 //! Started by [`Hasher`](super::Hasher); ends when that is dropped. The states hold weak references only, so that a piece
 //! that was evicted half-way frees its memory at once; such states are swept when their number has doubled.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use crossbeam_channel::Receiver;
-use gostorm_wire::{PieceIndex, Sha1, sha1};
+use gostorm_wire::{Node, PieceIndex, Sha1, sha1};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -32,6 +33,28 @@ pub struct HashResult {
     pub digests: Vec<u64>,
 }
 
+/// The hashes of some blocks of a piece buffer.
+#[derive(Debug)]
+pub struct LeafResult {
+    /// Which piece it is.
+    pub piece: PieceIndex,
+    /// The buffer that they are in. If the cache holds another one by now, they are of no interest any more.
+    pub buffer: Arc<PieceBuf>,
+    /// The number of each block, and its SHA-256.
+    pub leaves: Vec<(u32, Node)>,
+}
+
+/// What a thread has to say.
+#[derive(Debug)]
+pub enum Hashed {
+    /// Of a whole piece.
+    Piece(HashResult),
+    /// Of single blocks.
+    Leaves(LeafResult),
+    /// The thread panicked over a piece of this torrent: there will be no verdict.
+    Broken,
+}
+
 /// What a thread is asked to do.
 pub(super) enum Job {
     /// Hash on, and send the verdict after the last block.
@@ -39,11 +62,34 @@ pub(super) enum Job {
         key: HashKey,
         buffer: Arc<PieceBuf>,
         expected: [u8; 20],
+        zeros: u32,
         want_digests: bool,
-        done: UnboundedSender<HashResult>,
+        done: UnboundedSender<Hashed>,
+    },
+    /// Hash these blocks, each by itself, and send their hashes.
+    Leaves {
+        piece: PieceIndex,
+        buffer: Arc<PieceBuf>,
+        blocks: Box<[u32]>,
+        done: UnboundedSender<Hashed>,
     },
     /// Drop the state.
     Forget { key: HashKey },
+    /// Panic.
+    #[cfg(test)]
+    Panic { done: UnboundedSender<Hashed> },
+}
+
+impl Job {
+    /// Who waits for what comes of it.
+    fn done(&self) -> Option<UnboundedSender<Hashed>> {
+        match self {
+            Self::Advance { done, .. } | Self::Leaves { done, .. } => Some(done.clone()),
+            Self::Forget { .. } => None,
+            #[cfg(test)]
+            Self::Panic { done } => Some(done.clone()),
+        }
+    }
 }
 
 /// How far the hashing of one buffer is.
@@ -74,45 +120,75 @@ impl Worker {
     /// Works until the queue is closed.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         for job in jobs {
-            match job {
-                Job::Advance {
-                    key,
-                    buffer,
-                    expected,
-                    want_digests,
-                    done,
-                } => {
-                    let Some(hash) = self.advance(key, &buffer) else {
-                        continue;
-                    };
-                    let ok = hash == expected;
-                    if ok {
-                        buffer.mark_verified();
-                    }
-                    let digests = if ok && !want_digests {
-                        Vec::new()
-                    } else {
-                        digests(&buffer)
-                    };
-                    let result = HashResult {
-                        piece: key.1,
-                        buffer,
-                        ok,
-                        digests,
-                    };
-                    if done.send(result).is_err() {
-                        tracing::trace!("a verdict came after its torrent had gone");
-                    }
-                }
-                Job::Forget { key } => {
-                    self.pieces.remove(&key);
-                }
+            let done = job.done();
+            // A broken state is never used again: its piece belongs to a torrent that ends.
+            let worked = catch_unwind(AssertUnwindSafe(|| self.work(job)));
+            if worked.is_err()
+                && let Some(done) = done
+            {
+                tell(&done, Hashed::Broken);
             }
         }
     }
 
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Advance {
+                key,
+                buffer,
+                expected,
+                zeros,
+                want_digests,
+                done,
+            } => {
+                let Some(hash) = self.advance(key, &buffer, zeros) else {
+                    return;
+                };
+                let ok = hash == expected;
+                if ok {
+                    buffer.mark_verified();
+                }
+                let digests = if ok && !want_digests {
+                    Vec::new()
+                } else {
+                    digests(&buffer)
+                };
+                let result = HashResult {
+                    piece: key.1,
+                    buffer,
+                    ok,
+                    digests,
+                };
+                tell(&done, Hashed::Piece(result));
+            }
+            Job::Leaves {
+                piece,
+                buffer,
+                blocks,
+                done,
+            } => {
+                let hashed = |block: &u32| {
+                    let bytes = buffer.block(*block as usize)?;
+                    Some((*block, Node::of_block(bytes)))
+                };
+                let leaves = blocks.iter().filter_map(hashed).collect();
+                let result = LeafResult {
+                    piece,
+                    buffer,
+                    leaves,
+                };
+                tell(&done, Hashed::Leaves(result));
+            }
+            Job::Forget { key } => {
+                self.pieces.remove(&key);
+            }
+            #[cfg(test)]
+            Job::Panic { .. } => panic!("as it was told"),
+        }
+    }
+
     /// Hashes the blocks that follow on; the piece's hash when that was the last one.
-    fn advance(&mut self, key: HashKey, buffer: &Arc<PieceBuf>) -> Option<[u8; 20]> {
+    fn advance(&mut self, key: HashKey, buffer: &Arc<PieceBuf>, zeros: u32) -> Option<[u8; 20]> {
         if self.pieces.len() >= self.sweep_at {
             self.pieces
                 .retain(|_, progress| progress.buffer.strong_count() > 0);
@@ -136,7 +212,23 @@ impl Worker {
         if progress.next < buffer.slots() as usize {
             return None;
         }
-        progress.state.take().map(Sha1::finish)
+        let mut state = progress.state.take()?;
+        let mut zeros = zeros as usize;
+        while zeros > 0 {
+            let part = zeros.min(ZEROS.len());
+            state.update(&ZEROS[..part]);
+            zeros -= part;
+        }
+        Some(state.finish())
+    }
+}
+
+/// Padding, in parts.
+const ZEROS: [u8; 4096] = [0; 4096];
+
+fn tell(done: &UnboundedSender<Hashed>, hashed: Hashed) {
+    if done.send(hashed).is_err() {
+        tracing::trace!("a verdict came after its torrent had gone");
     }
 }
 

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use gostorm_wire::mse::skey_hash;
 use gostorm_wire::{PeerId, Reserved};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::*;
@@ -10,11 +13,21 @@ use super::*;
 struct OneTorrent(mpsc::Sender<Incoming>);
 
 impl Accept for OneTorrent {
+    fn refuses(&self, ip: IpAddr) -> bool {
+        ip == IpAddr::from([127, 0, 0, 66])
+    }
+
     fn accepts(&self, info_hash: InfoHash) -> Option<Welcome> {
         (info_hash == InfoHash([1; 20])).then(|| Welcome {
+            twin: None,
             ours: handshake(1, 1),
             to: self.0.clone(),
         })
+    }
+
+    fn meant_by(&self, hash: &[u8; 20]) -> Option<InfoHash> {
+        let ours = InfoHash([1; 20]);
+        (*hash == skey_hash(ours)).then_some(ours)
     }
 }
 
@@ -29,7 +42,14 @@ fn handshake(info_hash: u8, peer_id: u8) -> Handshake {
 fn listener(room: usize) -> (Listener, mpsc::Receiver<Incoming>) {
     let (to, incoming) = mpsc::channel(room);
     let address = "127.0.0.1:0".parse().unwrap();
-    let listener = Listener::bind(&[address], Arc::new(OneTorrent(to))).unwrap();
+    let listener = Listener::bind(
+        &Net::new(),
+        &[address],
+        Arc::new(OneTorrent(to)),
+        Encryption::default(),
+        None,
+    )
+    .unwrap();
     (listener, incoming)
 }
 
@@ -74,6 +94,8 @@ async fn who_does_not_name_an_awake_torrent_gets_no_byte() {
     ] {
         let mut remote = connect(&listener).await;
         remote.write_all(&said).await.unwrap();
+        // It might still become an encryption handshake.
+        remote.shutdown().await.unwrap();
         assert!(until_closed(remote).await.is_empty());
     }
     drop(listener);
@@ -152,7 +174,14 @@ async fn an_address_that_is_taken_is_named() {
     let (listener, _incoming) = listener(1);
     let taken = listener.addresses()[0];
     let (to, _) = mpsc::channel(1);
-    let error = Listener::bind(&[taken], Arc::new(OneTorrent(to))).unwrap_err();
+    let error = Listener::bind(
+        &Net::new(),
+        &[taken],
+        Arc::new(OneTorrent(to)),
+        Encryption::default(),
+        None,
+    )
+    .unwrap_err();
     assert_eq!(error.address, taken);
     assert!(error.to_string().contains(&taken.to_string()));
 }

@@ -3,21 +3,20 @@
 //! [`spawn`] is called by the driver with a connected stream whose handshakes are done. The task ends when reading or
 //! writing finds a reason to, or when the handle is dropped; in both cases the socket is closed.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use gostorm_wire::{BlockSpan, Message};
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::flood::Sent;
 use super::receive::Receiver;
 use super::transmit::{Transmitter, Upload};
-use super::{PeerConfig, PeerEvent, PeerWhat};
+use super::{CloseReason, PeerConfig, PeerEvent, PeerWhat};
 use crate::cache::PieceBuf;
 use crate::pool::Pool;
-
-/// Bytes that the kernel may keep unsent: a block more than these is what a request of ours waits for at most.
-/// Without it the send buffer of a peer that reads slowly grows to megabytes.
-const UNSENT_MAX: u32 = 16 * 1024;
+use crate::transport::Transport;
 
 /// The driver's side of a peer. Dropping it closes the socket; what was queued is then not written, and no further
 /// event is sent (events that already lie in the channel stay there).
@@ -39,16 +38,13 @@ impl PeerHandle {
     /// Queues a block of an upload behind all messages, also those that come later. Its bytes are copied: the piece may
     /// be evicted while the peer takes its time. False, with nothing queued, if as many as
     /// [`PeerConfig::upload_queue_len`] wait, if the peer is closed, or if `span` is not within one block that
-    /// `piece` holds, or the piece is not verified.
+    /// `piece` holds (zeros stand behind its end), or the piece is not verified.
     #[must_use]
     pub fn send_block(&self, span: BlockSpan, piece: &PieceBuf) -> bool {
-        let bytes = piece
-            .slice(span.begin as usize, span.len as usize)
-            .filter(|bytes| !bytes.is_empty() && piece.is_verified());
-        let (Some(bytes), Ok(place)) = (bytes, self.uploads.try_reserve()) else {
+        let payload = piece.for_peer(span.begin as usize, span.len as usize);
+        let (Some(payload), Ok(place)) = (payload, self.uploads.try_reserve()) else {
             return false;
         };
-        let payload = bytes.into();
         place.send(Upload { span, payload });
         true
     }
@@ -71,7 +67,7 @@ impl Drop for PeerHandle {
 #[must_use]
 pub fn spawn(
     peer: u64,
-    stream: TcpStream,
+    stream: impl Into<Transport>,
     pool: Pool,
     events: mpsc::Sender<PeerEvent>,
     config: PeerConfig,
@@ -79,7 +75,7 @@ pub fn spawn(
     let (messages, message_queue) = mpsc::channel(config.send_queue_len.max(1));
     let (uploads, upload_queue) = mpsc::channel(config.upload_queue_len.max(1));
     let queues = (message_queue, upload_queue);
-    let task = tokio::spawn(run(peer, stream, pool, events, queues, config));
+    let task = tokio::spawn(run(peer, stream.into(), pool, events, queues, config));
     PeerHandle {
         messages,
         uploads,
@@ -89,38 +85,42 @@ pub fn spawn(
 
 async fn run(
     peer: u64,
-    stream: TcpStream,
+    mut stream: Transport,
     pool: Pool,
     events: mpsc::Sender<PeerEvent>,
     queues: (mpsc::Receiver<Message>, mpsc::Receiver<Upload>),
     config: PeerConfig,
 ) {
-    // Small requests must not wait for the answer to earlier ones.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MAX) {
-        tracing::debug!(%error, "no TCP_NOTSENT_LOWAT");
-    }
-    let receiver = Receiver {
+    let (reader, writer) = stream.split();
+    let sent = Sent::default();
+    let mut receiver = Receiver {
         peer,
-        stream: &stream,
+        stream: reader,
         pool: &pool,
         events: &events,
         config: &config,
+        sent: &sent,
     };
     let mut transmitter = Transmitter {
         peer,
-        stream: &stream,
+        stream: writer,
         messages: queues.0,
         uploads: queues.1,
         events: &events,
         config: &config,
+        sent: &sent,
     };
-    let reason = tokio::select! {
-        reason = receiver.run() => reason,
-        reason = transmitter.run() => reason,
+    let works = async {
+        tokio::select! {
+            reason = receiver.run() => reason,
+            reason = transmitter.run() => reason,
+        }
     };
+    // Its driver must hear of its end, or would wait for it.
+    let reason = AssertUnwindSafe(works)
+        .catch_unwind()
+        .await
+        .unwrap_or(CloseReason::Broken);
     // Makes the handle's `send` say false.
     drop(transmitter);
     drop(stream);

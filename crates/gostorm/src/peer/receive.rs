@@ -3,27 +3,29 @@
 //! Runs within the peer's task (`connection`) beside `transmit`. Ends only with a reason to close. While it waits for
 //! a pooled buffer or for room in the driver's channel, it does not read: TCP slows the sender down.
 
-use std::io::{self, Read};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use gostorm_wire::Message;
-use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::flood::{Allowance, Sent};
 use super::inbox::{Inbox, Next};
 use super::{CloseReason, PeerConfig, PeerEvent, PeerWhat};
 use crate::pool::Pool;
+use crate::transport::ReadHalf;
 
 /// What the loop works with.
 pub(super) struct Receiver<'a> {
     pub(super) peer: u64,
-    pub(super) stream: &'a TcpStream,
+    pub(super) stream: ReadHalf<'a>,
     pub(super) pool: &'a Pool,
     pub(super) events: &'a mpsc::Sender<PeerEvent>,
     pub(super) config: &'a PeerConfig,
+    pub(super) sent: &'a Sent,
 }
 
 /// Notices a peer that completes nothing. The timer is not moved at each message, but only when it goes off.
@@ -34,12 +36,13 @@ struct IdleWatch {
 
 impl Receiver<'_> {
     /// Reads until there is a reason to close.
-    pub(super) async fn run(&self) -> CloseReason {
+    pub(super) async fn run(&mut self) -> CloseReason {
         let mut inbox = Inbox::new(self.config.limits);
         let mut idle = IdleWatch {
             last_progress: Instant::now(),
             timer: Box::pin(sleep(self.config.idle_timeout)),
         };
+        let mut allowance = Allowance::new(Instant::now());
         loop {
             let what = match inbox.next() {
                 Err(reason) => return reason,
@@ -54,12 +57,18 @@ impl Receiver<'_> {
                     idle.last_progress = Instant::now();
                     continue;
                 }
+                Ok(Next::Message(message)) if !allowance.spend(&message, self.sent) => {
+                    return CloseReason::Flood;
+                }
                 Ok(Next::Message(Message::KeepAlive | Message::Unknown { .. })) => {
                     idle.last_progress = Instant::now();
                     continue;
                 }
                 Ok(Next::Message(message)) => PeerWhat::Message(message),
-                Ok(Next::Block { span, data }) => PeerWhat::Block { span, data },
+                Ok(Next::Block { span, data }) => {
+                    allowance.block(span.len);
+                    PeerWhat::Block { span, data }
+                }
             };
             let event = PeerEvent {
                 peer: self.peer,
@@ -74,55 +83,36 @@ impl Receiver<'_> {
     }
 
     /// Reads once, as soon as there is something to read.
-    async fn read(&self, inbox: &mut Inbox, idle: &mut IdleWatch) -> Result<(), CloseReason> {
+    async fn read(&mut self, inbox: &mut Inbox, idle: &mut IdleWatch) -> Result<(), CloseReason> {
         // A peer that always has bytes for us must not keep the worker thread for itself.
         tokio::task::coop::consume_budget().await;
-        loop {
-            match read_ready(self.stream, inbox) {
-                Ok(0) => return Err(CloseReason::Eof),
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(CloseReason::Io(error.kind())),
-            }
-            tokio::select! {
-                ready = self.stream.readable() => {
-                    ready.map_err(|error| CloseReason::Io(error.kind()))?;
+        let idle_timeout = self.config.idle_timeout;
+        poll_fn(|cx| {
+            let read = self.stream.poll_read(cx, &mut inbox.spaces());
+            match read {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(CloseReason::Eof)),
+                Poll::Ready(Ok(count)) => {
+                    inbox.advance(count);
+                    return Poll::Ready(Ok(()));
                 }
-                () = &mut idle.timer => {
-                    let deadline = idle.last_progress + self.config.idle_timeout;
-                    if deadline <= Instant::now() {
-                        return Err(CloseReason::Idle);
-                    }
-                    idle.timer.as_mut().reset(deadline);
-                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(CloseReason::Io(error.kind()))),
+                Poll::Pending => {}
             }
-        }
+            idle.poll(cx, idle_timeout).map(Err)
+        })
+        .await
     }
 }
 
-/// Reads what the socket has into the inbox, without waiting.
-fn read_ready(stream: &TcpStream, inbox: &mut Inbox) -> io::Result<usize> {
-    let mut spaces = inbox.spaces();
-    let room: usize = spaces.iter().map(|space| space.len()).sum();
-    let mut got = None;
-    let result = stream.try_io(Interest::READABLE, || {
-        let socket = SockRef::from(stream);
-        let count = (&*socket).read_vectored(&mut spaces)?;
-        got = Some(count);
-        // A short read has emptied the socket (epoll reports what comes later as a new edge): saying so here saves
-        // the system call that would find it empty.
-        if count > 0 && count < room {
-            return Err(io::ErrorKind::WouldBlock.into());
+impl IdleWatch {
+    fn poll(&mut self, cx: &mut Context<'_>, idle_timeout: Duration) -> Poll<CloseReason> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let deadline = self.last_progress + idle_timeout;
+            if deadline <= Instant::now() {
+                return Poll::Ready(CloseReason::Idle);
+            }
+            self.timer.as_mut().reset(deadline);
         }
-        Ok(())
-    });
-    match (got, result) {
-        (Some(count), _) => {
-            inbox.advance(count);
-            Ok(count)
-        }
-        (None, Err(error)) => Err(error),
-        (None, Ok(())) => Err(io::ErrorKind::WouldBlock.into()),
+        Poll::Pending
     }
 }

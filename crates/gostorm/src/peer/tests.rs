@@ -172,7 +172,7 @@ async fn a_block_that_is_not_held_and_verified_is_not_uploaded() {
     for wrong in [
         span(0, 0, 0),
         span(0, 1, BLOCK_LEN),
-        span(0, BLOCK_LEN, 1),
+        span(0, BLOCK_LEN - 1, 2),
         span(0, u32::MAX, u32::MAX),
     ] {
         assert!(!ends.handle.send_block(wrong, &piece), "{wrong}");
@@ -349,5 +349,39 @@ async fn without_room_in_the_pool_the_socket_waits_and_nobody_is_blamed() {
         drop(data);
         ends.quiet_for(100).await;
         ends.remote.write_all(&rest).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_floods_us_with_messages_is_closed_for_it() {
+    for message in [
+        Message::KeepAlive,
+        Message::Interested,
+        Message::Have(PieceIndex(1)),
+        Message::Request(span(0, 0, BLOCK_LEN)),
+        Message::Unknown { id: 99 },
+        Message::Extended {
+            id: 77,
+            payload: Bytes::from_static(b"what"),
+        },
+    ] {
+        let mut ends = usual_ends().await;
+        let flood = encoded(&vec![message.clone(); 4_096]);
+        let remote = &mut ends.remote;
+        let flooding = async {
+            // Ends when our side has closed.
+            while remote.write_all(&flood).await.is_ok() {}
+        };
+        let seen = async {
+            let mut reason = None;
+            while let Some(event) = ends.events.recv().await {
+                if let PeerWhat::Closed(closed) = event.what {
+                    reason = Some(closed);
+                }
+            }
+            reason
+        };
+        let ((), reason) = tokio::join!(flooding, seen);
+        assert_eq!(reason, Some(CloseReason::Flood), "{message:?}");
     }
 }

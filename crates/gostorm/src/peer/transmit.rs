@@ -5,15 +5,17 @@
 //! more than the one block that is being written. What was written of blocks is reported to the driver, as soon as its
 //! queue has room; meanwhile writing goes on.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 
 use bytes::{Buf, BytesMut};
 use gostorm_wire::{BlockSpan, Message, encode_piece_header};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::flood::Sent;
 use super::{CloseReason, PeerConfig, PeerEvent, PeerWhat};
+use crate::transport::WriteHalf;
 
 /// Beyond this much, messages wait for the next write.
 const COALESCE_LEN: usize = 16 * 1024;
@@ -28,11 +30,12 @@ pub(super) struct Upload {
 /// What the loop works with.
 pub(super) struct Transmitter<'a> {
     pub(super) peer: u64,
-    pub(super) stream: &'a TcpStream,
+    pub(super) stream: WriteHalf<'a>,
     pub(super) messages: mpsc::Receiver<Message>,
     pub(super) uploads: mpsc::Receiver<Upload>,
     pub(super) events: &'a mpsc::Sender<PeerEvent>,
     pub(super) config: &'a PeerConfig,
+    pub(super) sent: &'a Sent,
 }
 
 /// What is written next.
@@ -77,12 +80,19 @@ impl Transmitter<'_> {
                     Next::Message(Message::KeepAlive)
                 }
             };
-            let upload = self.gather(next, &mut out);
-            let payload = upload.as_ref().map_or(&[][..], |upload| &upload.payload);
+            let mut upload = self.gather(next, &mut out);
+            self.stream.seal(&mut out);
+            let payload = upload
+                .as_mut()
+                .map_or(&mut [][..], |upload| &mut upload.payload);
+            self.stream.seal(payload);
             last_write = Instant::now();
             let deadline = last_write + self.config.write_timeout;
-            match timeout_at(deadline, write_all(self.stream, &mut out, payload)).await {
-                Ok(Ok(())) => unreported += payload.len() as u64,
+            match timeout_at(deadline, write_all(&mut self.stream, &mut out, payload)).await {
+                Ok(Ok(())) => {
+                    unreported += payload.len() as u64;
+                    self.sent.add(payload.len());
+                }
                 Ok(Err(error)) => return CloseReason::Io(error.kind()),
                 Err(_) => return CloseReason::WriteStalled,
             }
@@ -115,23 +125,19 @@ impl Transmitter<'_> {
 }
 
 async fn write_all(
-    stream: &TcpStream,
+    stream: &mut WriteHalf<'_>,
     head: &mut BytesMut,
     mut payload: &[u8],
 ) -> Result<(), io::Error> {
     while !head.is_empty() || !payload.is_empty() {
         let parts = [IoSlice::new(head), IoSlice::new(payload)];
-        match stream.try_write_vectored(&parts) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                let of_head = count.min(head.len());
-                head.advance(of_head);
-                payload = &payload[count - of_head..];
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let count = poll_fn(|cx| stream.poll_write(cx, &parts)).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
         }
+        let of_head = count.min(head.len());
+        head.advance(of_head);
+        payload = &payload[count - of_head..];
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! The driver's two halves: `next_event` awaits, `apply` mutates.
 //!
 //! Phases: starting (waiting for a place to wake and for the store), searching (no info dict yet),
-//! running; or hopeless, when the info dict turns out to be none. Streams may open and read in any of them; reads that come too early are kept. What one event
-//! changes is in `apply`, the ways from phase to phase in `phases`, the end in `finish`.
+//! running; or hopeless, when the info dict turns out to be none. Streams may open and read in any of them; reads that
+//! come too early are kept. What one event changes is in `apply`, what the end and the return of the network change in
+//! `network`, the ways from phase to phase in `phases`, the end in `finish`.
 
 mod apply;
 mod finish;
+mod network;
 mod phases;
 
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gostorm_core::resolve::{Progress, ResolveInput};
-use gostorm_core::{Input, PeerKey, Time};
+use gostorm_core::{Input, Patience, PeerKey, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::errand::{self, Errand};
@@ -21,11 +23,13 @@ use super::links::Links;
 use super::reads::EarlyReads;
 use super::running::Running;
 use super::search::Search;
+use crate::discovery::Found;
 use crate::error::ResolveError;
 use crate::handle::{Command, Handle, Opening, Origin};
-use crate::hasher::HashResult;
-use crate::limits::Sharers;
+use crate::hasher::Hashed;
+use crate::limits::{Activity, Sharers};
 use crate::listen::Incoming;
+use crate::net::Gate;
 use crate::peer::PeerEvent;
 use crate::shared::Shared;
 
@@ -51,12 +55,20 @@ enum Phase {
 enum Event {
     Command(Command),
     Peer(PeerEvent),
-    Hashed(HashResult),
+    Hashed(Hashed),
     Errand(Errand),
     Incoming(Incoming),
+    /// Peers from the DHT or the local network.
+    Found(Found),
     Lease(u64),
     /// The limits are shared by others than before.
     Limits(Sharers),
+    /// Peers reach us at another port than before.
+    Port,
+    /// The network went, came back, or changed.
+    Network,
+    /// Other addresses are blocked than before.
+    Filter,
     /// The last user left, and perhaps another came since.
     Left,
     /// A timer: look what is due.
@@ -76,15 +88,24 @@ struct Driver {
     phase: Phase,
     commands: mpsc::Receiver<Command>,
     incoming: mpsc::Receiver<Incoming>,
-    verdicts: mpsc::UnboundedReceiver<HashResult>,
-    to_verdicts: mpsc::UnboundedSender<HashResult>,
+    verdicts: mpsc::UnboundedReceiver<Hashed>,
+    to_verdicts: mpsc::UnboundedSender<Hashed>,
     lease: Option<watch::Receiver<u64>>,
     sharers: Option<watch::Receiver<Sharers>>,
+    port: watch::Receiver<u16>,
+    gate: watch::Receiver<Gate>,
+    /// The generation of the network that peers are connected by; `None`: there is none.
+    generation: Option<u64>,
+    filter: watch::Receiver<u64>,
     /// What the limits were told last.
     reading: bool,
     start: Instant,
     tenant: u64,
     early: EarlyReads,
+    /// How long reads wait before there is a swarm.
+    patience: Patience,
+    /// A hash thread broke over a piece of it: it ends, and its reads with it.
+    broken: bool,
     opened: Vec<Opening>,
     wishes: Vec<Wish>,
     /// The place among the waking torrents, and since when it is held.
@@ -93,6 +114,8 @@ struct Driver {
     turned: Instant,
     idle_since: Option<Instant>,
     remembered: bool,
+    /// It left the library: it ends, and saves nothing.
+    forgotten: bool,
     hash_retry: bool,
 }
 
@@ -114,7 +137,7 @@ pub(crate) async fn drive(
         driver.apply(event);
         driver.apply_waiting();
         driver.turn();
-        if driver.goes_to_sleep() {
+        if driver.forgotten || driver.broken || driver.goes_to_sleep() {
             break;
         }
     }
@@ -132,6 +155,14 @@ impl Driver {
     ) -> Self {
         let (to_verdicts, verdicts) = mpsc::unbounded_channel();
         let mut links = Links::new(Arc::clone(&shared), origin.info_hash);
+        let port = shared.port.subscribe();
+        let mut gate = shared.net.gate();
+        let generation = gate.borrow_and_update().generation();
+        let filter = shared.filter.changes();
+        let rest = shared
+            .rests
+            .of(Instant::now(), origin.info_hash, generation);
+        let patience = Patience::waking(Time::ZERO, rest);
         links.errands.spawn(errand::load(shared, origin.info_hash));
         Self {
             links,
@@ -144,16 +175,23 @@ impl Driver {
             to_verdicts,
             lease: None,
             sharers: None,
+            port,
+            gate,
+            generation,
+            filter,
             reading: false,
             start: Instant::now(),
             tenant,
             early: EarlyReads::default(),
+            patience,
+            broken: false,
             opened: Vec::new(),
             wishes: Vec::new(),
             wake: None,
             turned: Instant::now(),
             idle_since: None,
             remembered: false,
+            forgotten: false,
             hash_retry: false,
         }
     }
@@ -188,6 +226,11 @@ impl Driver {
             }
             std::future::pending().await
         };
+        let network = async {
+            if self.gate.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
             () = shared.stop.cancelled() => Event::Stop,
             Some(command) = self.commands.recv() => Event::Command(command),
@@ -196,8 +239,12 @@ impl Driver {
             Some(done) = self.links.errands.join_next() => done.map_or(Event::Due, Event::Errand),
             Some(_) = self.links.farewells.join_next() => Event::Due,
             Some(incoming) = self.incoming.recv() => Event::Incoming(incoming),
+            Some(found) = self.links.found.recv() => Event::Found(found),
             bytes = lease => Event::Lease(bytes),
             sharers = sharers => Event::Limits(sharers),
+            Ok(()) = self.port.changed() => Event::Port,
+            () = network => Event::Network,
+            Ok(()) = self.filter.changed() => Event::Filter,
             () = self.handle.last_left() => Event::Left,
             () = tokio::time::sleep_until(due.into()) => Event::Due,
         }
@@ -218,13 +265,8 @@ impl Driver {
         if machine <= self.turned {
             machine = self.turned + OVERDUE_RETRY;
         }
-        let config = &self.links.shared.config;
         let mut due = far.min(machine);
-        due = due.min(
-            self.early
-                .next_deadline(config.read_deadline)
-                .unwrap_or(far),
-        );
+        due = due.min(self.early.next_deadline().unwrap_or(far));
         due = due.min(
             self.idle_since
                 .map_or(far, |idle| idle + self.sleep_after()),
@@ -250,6 +292,7 @@ impl Driver {
                 Phase::Searching(search) => search.peer(now, &mut self.links, PeerKey(peer), what),
                 Phase::Starting | Phase::Hopeless(_) => {}
             },
+            Event::Hashed(Hashed::Broken) => self.broken = true,
             Event::Hashed(verdict) => {
                 if let Phase::Running(running) = &mut self.phase {
                     running.hashed(now, &mut self.links, verdict);
@@ -257,6 +300,7 @@ impl Driver {
             }
             Event::Errand(errand) => self.errand(now, errand),
             Event::Incoming(incoming) => self.accept(now, incoming),
+            Event::Found(found) => self.found(now, found),
             Event::Lease(bytes) => {
                 if let Phase::Running(running) = &mut self.phase {
                     running.input(now, &mut self.links, Input::Lease { bytes }, None);
@@ -264,9 +308,11 @@ impl Driver {
                 }
             }
             Event::Limits(sharers) => {
-                let (download, upload) = self.links.shared.limits.share(sharers);
-                self.feed(now, Input::Limits { download, upload });
+                self.shared_out(now, sharers);
             }
+            Event::Port => self.announce_now(now),
+            Event::Network => self.network(now),
+            Event::Filter => self.links.drop_blocked(),
             // Sleep is counted from the last close, also when nobody looked in between.
             Event::Left => self.idle_since = None,
             Event::Due | Event::Stop => {}
@@ -292,8 +338,7 @@ impl Driver {
     fn turn(&mut self) {
         let now = self.now();
         self.turned = Instant::now();
-        self.early
-            .fail_late(Instant::now(), self.links.shared.config.read_deadline);
+        self.fail_late_early(now);
         self.wake.take_if(|(_, since)| since.elapsed() >= WAKE_MAX);
         match &mut self.phase {
             Phase::Starting | Phase::Hopeless(_) => {}
@@ -308,16 +353,25 @@ impl Driver {
             }
             Phase::Running(running) => {
                 running.input(now, &mut self.links, Input::Turn, None);
+                if self.generation.is_some() {
+                    running.open_web_seeds(&mut self.links);
+                }
                 self.hash_retry = running.advance_hashes(&self.links);
                 let reading = running.swarm.has_readers();
                 if std::mem::replace(&mut self.reading, reading) != reading {
-                    self.links.shared.limits.set_reading(self.tenant, reading);
+                    let activity = if reading {
+                        Activity::Read
+                    } else {
+                        Activity::Unread
+                    };
+                    self.links.shared.limits.set(self.tenant, activity);
                 }
             }
         }
         if !self.remembered && self.start.elapsed() >= REMEMBER_AFTER {
             self.remembered = true;
             self.remember_peers();
+            self.remember_layers();
         }
     }
 }

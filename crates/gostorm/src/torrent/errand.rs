@@ -3,20 +3,26 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use gostorm_core::AnnouncePlan;
-use gostorm_wire::{AnnounceRequest, AnnounceResponse, Handshake, InfoHash};
-use tokio::net::TcpStream;
+use gostorm_core::{AnnouncePlan, Source};
+use gostorm_wire::tracker::ScrapeCounts;
+use gostorm_wire::{AnnounceEvent, AnnounceRequest, Handshake, InfoHash};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use crate::dial::{DialError, DialTimeouts, dial};
+use crate::dial::{DialError, Dialled};
+use crate::net::reach::Reach;
 use crate::shared::Shared;
 use crate::store::{StoreFailure, StoredTorrent};
-use crate::tracker::TrackerError;
+use crate::tracker::{Announced, TrackerError};
+use crate::web_seed::{Site, WebSeedError};
 
 /// Addresses taken of one host name.
 const ADDRS_OF_HOST_MAX: usize = 8;
+
+/// How long a torrent that wakes waits for the blocklist that was kept; reads wait that long, too.
+const FILTER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What an errand brought.
 pub(super) enum Errand {
@@ -29,16 +35,30 @@ pub(super) enum Errand {
     /// A dial ended.
     Dialed {
         addr: SocketAddr,
-        rtt_us: u64,
-        outcome: Result<(TcpStream, Handshake), DialError>,
+        outcome: Result<Dialled, DialError>,
     },
     /// A tracker answered, or did not.
     Announced {
         tracker: usize,
-        outcome: Result<AnnounceResponse, TrackerError>,
+        outcome: Result<Announced, TrackerError>,
     },
-    /// A host name that a magnet gave was looked up.
-    Found { addrs: Vec<SocketAddr> },
+    /// A tracker said how many peers there are.
+    Counted {
+        tracker: usize,
+        counts: ScrapeCounts,
+    },
+    /// More addresses: a host name that a magnet gave was looked up, or a tracker answered over its other address family.
+    Found {
+        source: Source,
+        addrs: Vec<SocketAddr>,
+    },
+    /// A web seed was asked for the first time, or again after a while.
+    WebSeed {
+        /// Among those of the torrent.
+        place: usize,
+        /// The time that an answer takes, microseconds.
+        outcome: Result<u64, WebSeedError>,
+    },
     /// Nothing to report.
     Done,
 }
@@ -49,6 +69,12 @@ pub(super) async fn load(shared: Arc<Shared>, info_hash: InfoHash) -> Errand {
     let Ok(wake) = Arc::clone(&shared.wakes).acquire_owned().await else {
         return Errand::Done;
     };
+    if timeout(FILTER_WAIT_MAX, shared.filter.ready())
+        .await
+        .is_err()
+    {
+        tracing::warn!("the blocklist takes long to read; peers are dialled without it");
+    }
     let store = Arc::clone(&shared.store);
     let loaded = tokio::task::spawn_blocking(move || (store.load(info_hash), store.banned())).await;
     let (stored, banned) =
@@ -64,15 +90,20 @@ pub(super) async fn load(shared: Arc<Shared>, info_hash: InfoHash) -> Errand {
     }
 }
 
-pub(super) async fn connect(addr: SocketAddr, ours: Handshake) -> Errand {
-    let start = Instant::now();
-    let outcome = dial(addr, &ours, DialTimeouts::default()).await;
-    let rtt_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-    Errand::Dialed {
-        addr,
-        rtt_us,
-        outcome,
-    }
+pub(super) async fn connect(
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    ours: Handshake,
+    twin: Option<InfoHash>,
+) -> Errand {
+    let outcome = if shared.filter.blocks_dial(addr.ip()) {
+        Err(DialError::Blocked)
+    } else {
+        // Never closed. Who waits here keeps its place among the torrent's own dials, so that all wait their turn.
+        let _place = shared.dials.acquire().await;
+        shared.dialer.dial(addr, &ours, twin).await
+    };
+    Errand::Dialed { addr, outcome }
 }
 
 pub(super) async fn announce(
@@ -85,7 +116,7 @@ pub(super) async fn announce(
     let request = AnnounceRequest {
         info_hash,
         peer_id: shared.peer_id,
-        port: shared.port(),
+        port: shared.announced_port(),
         uploaded: plan.uploaded,
         downloaded: plan.downloaded,
         left: plan.left,
@@ -95,18 +126,53 @@ pub(super) async fn announce(
         tracker_id,
         compact: true,
     };
-    let outcome = shared.trackers.announce(&url, &request).await;
+    let mut outcome = shared.trackers.announce(&url, &request).await;
+    if plan.event == AnnounceEvent::Stopped
+        && let Ok(Announced {
+            more: Some(more), ..
+        }) = &mut outcome
+    {
+        // Nobody waits for the answer, and both families shall know.
+        more.await;
+    }
     Errand::Announced {
         tracker: plan.tracker,
         outcome,
     }
 }
 
-pub(super) async fn look_up(host: String, port: u16) -> Errand {
-    match tokio::net::lookup_host((host.as_str(), port)).await {
-        Ok(addrs) => Errand::Found {
-            addrs: addrs.take(ADDRS_OF_HOST_MAX).collect(),
-        },
+pub(super) async fn open_web_seed(place: usize, site: Arc<Site>, offset: u64) -> Errand {
+    let outcome = site.open(offset).await;
+    Errand::WebSeed { place, outcome }
+}
+
+/// Asks for the numbers that an announce did not bring.
+pub(super) async fn scrape(
+    shared: Arc<Shared>,
+    tracker: usize,
+    url: String,
+    info_hash: InfoHash,
+) -> Errand {
+    match shared.trackers.scrape(&url, info_hash).await {
+        Ok(counts) => Errand::Counted { tracker, counts },
+        Err(error) => {
+            tracing::debug!(torrent = %info_hash, tracker, %error, "scrape failed");
+            Errand::Done
+        }
+    }
+}
+
+/// Waits for a network if there is none, and looks a peer's name up.
+pub(super) async fn look_up(shared: Arc<Shared>, host: String, port: u16) -> Errand {
+    shared.net.opened().await;
+    match shared.net.resolve(Reach::Anywhere, &host, port).await {
+        Ok(mut addrs) => {
+            addrs.truncate(ADDRS_OF_HOST_MAX);
+            Errand::Found {
+                source: Source::Hint,
+                addrs,
+            }
+        }
         Err(error) => {
             tracing::debug!(host, %error, "a peer's host name cannot be looked up");
             Errand::Done

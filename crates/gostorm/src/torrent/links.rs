@@ -6,36 +6,48 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
-use gostorm_core::{AnnounceOutcome, AnnouncePlan, DisconnectReason, Output, PeerKey};
+use gostorm_core::{
+    AnnounceOutcome, AnnouncePlan, DisconnectReason, Input, Output, PeerKey, Rest, Source,
+    web_seed_number,
+};
 use gostorm_wire::{
-    BlockSpan, EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, Message, PeerHint,
+    BlockSpan, EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, InfoHashV2, Message,
+    PeerHint,
 };
 use rustc_hash::FxHashMap;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::errand::{self, Errand};
 use super::metadata::Given;
+use super::trackers::Trackers;
+use super::web_seeds::WebSeeds;
 use crate::cache::PieceBuf;
+use crate::dial::Dialled;
+use crate::discovery::{FOUND_MAX, Found};
 use crate::peer::{self, PeerConfig, PeerEvent, PeerHandle};
 use crate::shared::Shared;
-use crate::tracker::TrackerError;
+use crate::tracker::{Announced, TrackerError};
+use crate::transport::Transport;
+use crate::web_seed::WebSeedError;
 
 /// The id under which we take `ut_metadata` messages (BEP 10: our choice).
 pub(super) const UT_METADATA_ID: u8 = 1;
 /// The id under which we take `lt_donthave` messages.
 pub(super) const LT_DONTHAVE_ID: u8 = 2;
+/// The id under which we take `upload_only` messages.
+pub(super) const UPLOAD_ONLY_ID: u8 = 4;
+/// The id under which we take `ut_pex` messages.
+pub(super) const UT_PEX_ID: u8 = 3;
 /// Requests that we keep queued of a peer (`reqq`).
 const REQUEST_QUEUE: u32 = 250;
 /// Peer events that may wait for the driver: 2 MiB of blocks.
 const PEER_EVENTS_MAX: usize = 128;
 /// Host names of peers that are looked up for one torrent: each look-up takes a thread.
 const HOSTS_MAX: usize = 16;
-/// Longest list of trackers that is used of one torrent.
-pub(super) const TRACKERS_MAX: usize = 24;
 
 /// Counts a connected peer for as long as it lives.
 struct Counted(Arc<AtomicUsize>);
@@ -60,21 +72,38 @@ pub(super) struct Remote {
     pub(super) addr: SocketAddr,
     pub(super) incoming: bool,
     pub(super) fast: bool,
+    /// The name of the torrent that the handshakes agreed on.
+    agreed: InfoHash,
     pub(super) rtt_us: Option<u64>,
     /// What it said of itself (BEP 10).
     pub(super) extended: Option<ExtendedHandshake>,
+    /// The length of the info dict that it was told of.
+    metadata_size: Option<u32>,
     given: Given,
     /// It has refused to give the info dict.
     refused: bool,
+    /// It has said where its node is.
+    has_node: bool,
+}
+
+/// How a peer was greeted.
+pub(super) struct Greeted {
+    pub(super) theirs: Handshake,
+    /// The name of the torrent that the later handshake gave: a hybrid has two.
+    pub(super) agreed: InfoHash,
+    pub(super) incoming: bool,
+    pub(super) rtt_us: Option<u64>,
 }
 
 /// The peers and errands of one torrent.
 pub(super) struct Links {
     pub(super) shared: Arc<Shared>,
     pub(super) info_hash: InfoHash,
-    /// The flat list of tracker URLs; an index into it names a tracker.
-    trackers: Vec<String>,
-    tracker_ids: Vec<Option<Vec<u8>>>,
+    /// Its v2 hash, where it is of v2 and that is known.
+    pub(super) info_hash_v2: Option<InfoHashV2>,
+    /// The torrent is known to be private (BEP 27).
+    pub(super) private: bool,
+    pub(super) trackers: Trackers,
     pub(super) peers: FxHashMap<PeerKey, Remote>,
     next_peer: u64,
     pub(super) events: mpsc::Receiver<PeerEvent>,
@@ -83,16 +112,22 @@ pub(super) struct Links {
     /// Announces that say `stopped` and writes to the store: awaited for a moment when the driver ends.
     pub(super) farewells: JoinSet<Errand>,
     pub(super) lost: Vec<PeerKey>,
+    pub(super) web_seeds: WebSeeds,
+    /// What the DHT and the local network found.
+    pub(super) found: mpsc::Receiver<Found>,
+    to_found: mpsc::Sender<Found>,
 }
 
 impl Links {
     pub(super) fn new(shared: Arc<Shared>, info_hash: InfoHash) -> Self {
         let (to_events, events) = mpsc::channel(PEER_EVENTS_MAX);
+        let (to_found, found) = mpsc::channel(FOUND_MAX);
         Self {
             shared,
             info_hash,
-            trackers: Vec::new(),
-            tracker_ids: Vec::new(),
+            info_hash_v2: None,
+            private: false,
+            trackers: Trackers::default(),
             peers: FxHashMap::default(),
             next_peer: 1,
             events,
@@ -100,17 +135,16 @@ impl Links {
             errands: JoinSet::new(),
             farewells: JoinSet::new(),
             lost: Vec::new(),
+            web_seeds: WebSeeds::default(),
+            found,
+            to_found,
         }
     }
 
-    pub(super) fn set_trackers(&mut self, trackers: Vec<String>) {
-        self.trackers = trackers;
-        self.trackers.truncate(TRACKERS_MAX);
-        self.tracker_ids = vec![None; self.trackers.len()];
-    }
-
-    pub(super) fn tracker_count(&self) -> usize {
-        self.trackers.len()
+    /// The name that a hybrid has as a torrent of v2, when it goes by its v1 hash.
+    fn twin(&self) -> Option<InfoHash> {
+        let of_v2 = self.info_hash_v2.map(|hash| hash.truncated());
+        of_v2.filter(|name| *name != self.info_hash)
     }
 
     /// Addresses that the magnet names; names are looked up beside the driver.
@@ -122,7 +156,8 @@ impl Links {
                 PeerHint::Addr(addr) => addrs.push(addr),
                 PeerHint::Host { host, port } if hosts < HOSTS_MAX => {
                     hosts += 1;
-                    self.errands.spawn(errand::look_up(host, port));
+                    let shared = Arc::clone(&self.shared);
+                    self.errands.spawn(errand::look_up(shared, host, port));
                 }
                 PeerHint::Host { .. } => {}
             }
@@ -130,18 +165,42 @@ impl Links {
         addrs
     }
 
+    /// Nothing came of the swarm for as long as a read waits.
+    pub(super) fn rests(&self, rest: Rest) {
+        let network = self.shared.net.gate().borrow().generation();
+        let seconds = rest.left.as_secs();
+        tracing::warn!(torrent = %self.info_hash, tries = rest.failures, "nobody brought anything; reads fail at once for {seconds} s, unless a peer connects");
+        self.shared
+            .rests
+            .tell(Instant::now(), self.info_hash, network, Some(rest));
+    }
+
     /// Carries out an output, or hands it back.
     pub(super) fn act(&mut self, output: Output) -> Option<Output> {
         match output {
             Output::Dial { addr } => {
-                let ours = self.shared.handshake(self.info_hash);
-                self.errands.spawn(errand::connect(addr, ours));
+                let twin = self.twin();
+                let ours = self.shared.handshake(self.info_hash, twin.is_some());
+                let shared = Arc::clone(&self.shared);
+                self.errands
+                    .spawn(errand::connect(shared, addr, ours, twin));
             }
             Output::Disconnect { peer, reason } => self.disconnect(peer, reason),
             Output::Send { peer, message } => self.send(peer, message),
             Output::Announce(plan) => self.announce(plan),
+            Output::LookUp { announce } => {
+                let port = self.shared.announced_port();
+                let port = Some(port).filter(|port| announce && *port != 0);
+                let discovery = &self.shared.discovery;
+                discovery.look_up(self.info_hash, port, &self.to_found);
+            }
             Output::Ban { ip, reason } => {
-                tracing::warn!(%ip, reason, torrent = %self.info_hash, "peer banned");
+                if let Some(number) = web_seed_number(ip) {
+                    tracing::warn!(reason, torrent = %self.info_hash, "web seed given up");
+                    self.web_seeds.give_up(number);
+                } else {
+                    tracing::warn!(%ip, reason, torrent = %self.info_hash, "peer banned");
+                }
                 let write = move |shared: &Shared| shared.store.ban(ip, reason);
                 self.farewells
                     .spawn(errand::store(Arc::clone(&self.shared), "a ban", write));
@@ -149,11 +208,14 @@ impl Links {
             other @ (Output::Upload { .. }
             | Output::Reserve { .. }
             | Output::Store { .. }
+            | Output::Verified { .. }
+            | Output::Spoilt { .. }
             | Output::Evict { .. }
             | Output::Serve { .. }
             | Output::ServeUnverified { .. }
             | Output::Invalidate { .. }
             | Output::Fail { .. }
+            | Output::Rests(_)
             | Output::Stalled(_)
             | Output::Lease { .. }) => return Some(other),
         }
@@ -161,9 +223,10 @@ impl Links {
     }
 
     pub(super) fn send(&mut self, peer: PeerKey, message: Message) {
-        if let Some(remote) = self.peers.get(&peer)
-            && !remote.handle.send(message)
-        {
+        let Some(remote) = self.peers.get(&peer) else {
+            return self.web_seeds.send(peer, message);
+        };
+        if !remote.handle.send(message) {
             self.lost.push(peer);
         }
     }
@@ -177,17 +240,29 @@ impl Links {
         }
     }
 
+    /// Lets go of peers that a new blocklist names; the machine hears of it with the next input.
+    pub(super) fn drop_blocked(&mut self) {
+        let filter = &self.shared.filter;
+        let blocked = self
+            .peers
+            .iter()
+            .filter(|(_, remote)| filter.blocks_connected(remote.addr.ip()));
+        self.lost.extend(blocked.map(|(key, _)| *key));
+    }
+
     fn disconnect(&mut self, peer: PeerKey, reason: DisconnectReason) {
         if let Some(remote) = self.peers.remove(&peer) {
             tracing::debug!(addr = %remote.addr, ?reason, "peer disconnected");
+            self.shared.offences.disconnected(reason);
+        } else {
+            self.web_seeds.disconnect(peer, reason);
         }
     }
 
     fn announce(&mut self, plan: AnnouncePlan) {
-        let Some(url) = self.trackers.get(plan.tracker).cloned() else {
+        let Some((url, id)) = self.trackers.target(plan.tracker) else {
             return;
         };
-        let id = self.tracker_ids.get(plan.tracker).cloned().flatten();
         let stopped = plan.event == gostorm_wire::AnnounceEvent::Stopped;
         let task = errand::announce(Arc::clone(&self.shared), url, self.info_hash, plan, id);
         if stopped {
@@ -197,60 +272,116 @@ impl Links {
         }
     }
 
-    /// What a tracker said, for the machine, with the addresses it named.
+    /// What a tracker said, for the machine, with the addresses it named and what these are worth.
     pub(super) fn announced(
         &mut self,
         tracker: usize,
-        outcome: Result<gostorm_wire::AnnounceResponse, TrackerError>,
-    ) -> (AnnounceOutcome, Vec<SocketAddr>) {
+        outcome: Result<Announced, TrackerError>,
+    ) -> (AnnounceOutcome, Source, Vec<SocketAddr>) {
+        let source = if tracker < self.trackers.own {
+            Source::Tracker
+        } else {
+            Source::AddedTracker
+        };
+        let outcome = outcome.map(|Announced { answer, more }| {
+            if let Some(more) = more {
+                self.errands.spawn(async move {
+                    let addrs = more.await;
+                    Errand::Found { source, addrs }
+                });
+            }
+            answer
+        });
+        if let Some(url) = self.trackers.wants_scrape(tracker, &outcome) {
+            let task = errand::scrape(Arc::clone(&self.shared), tracker, url, self.info_hash);
+            self.errands.spawn(task);
+        }
+        let heard = self.trackers.announced(self.info_hash, tracker, outcome);
+        let (outcome, mut addrs) = heard;
+        let ours = self.shared.announced_port();
+        addrs.retain(|addr| !(addr.ip().is_loopback() && addr.port() == ours));
+        (outcome, source, addrs)
+    }
+
+    /// Takes a peer that we dialled.
+    pub(super) fn adopt_dialled(
+        &mut self,
+        dialled: Dialled,
+        addr: SocketAddr,
+        metadata_size: Option<u32>,
+    ) -> PeerKey {
+        let Dialled {
+            transport,
+            theirs,
+            took,
+        } = dialled;
+        let rtt_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let agreed = theirs.info_hash;
+        let how = Greeted {
+            theirs,
+            agreed,
+            incoming: false,
+            rtt_us: Some(rtt_us),
+        };
+        self.adopt(transport, addr, how, metadata_size)
+    }
+
+    /// A web seed was asked whether it serves: what the swarm is told when it does.
+    pub(super) fn web_seed(
+        &mut self,
+        place: usize,
+        outcome: Result<u64, WebSeedError>,
+    ) -> Option<Input> {
         match outcome {
-            Ok(answer) => {
-                if let Some(id) = self
-                    .tracker_ids
-                    .get_mut(tracker)
-                    .filter(|_| answer.tracker_id.is_some())
-                {
-                    *id = answer.tracker_id;
-                }
-                let ours = self.shared.port();
-                let addrs = answer
-                    .peers
-                    .into_iter()
-                    .filter(|addr| !(addr.ip().is_loopback() && addr.port() == ours))
-                    .collect();
-                (
-                    AnnounceOutcome::Answered {
-                        interval: Some(answer.interval),
-                        min_interval: answer.min_interval,
-                    },
-                    addrs,
-                )
+            Ok(rtt_us) => {
+                let peer = self.next_key();
+                let pool = self.shared.memory.pool().clone();
+                let events = self.to_events.clone();
+                let number = self.web_seeds.serves(place, peer, pool, events)?;
+                Some(Input::WebSeed {
+                    peer,
+                    number,
+                    rtt_us,
+                })
             }
             Err(error) => {
-                tracing::info!(torrent = %self.info_hash, tracker, %error, "announce failed");
-                (AnnounceOutcome::Failed, Vec::new())
+                tracing::info!(torrent = %self.info_hash, place, %error, "a web seed does not serve");
+                self.web_seeds.failed(place, &error);
+                None
             }
         }
+    }
+
+    fn next_key(&mut self) -> PeerKey {
+        let key = PeerKey(self.next_peer);
+        self.next_peer += 1;
+        key
     }
 
     /// Takes a stream on which both handshakes are done: starts its task and greets the peer.
     pub(super) fn adopt(
         &mut self,
-        stream: TcpStream,
+        stream: Transport,
         addr: SocketAddr,
-        theirs: &Handshake,
-        incoming: bool,
-        rtt_us: Option<u64>,
+        how: Greeted,
         metadata_size: Option<u32>,
     ) -> PeerKey {
-        let key = PeerKey(self.next_peer);
-        self.next_peer += 1;
+        let Greeted {
+            theirs,
+            agreed,
+            incoming,
+            rtt_us,
+        } = how;
+        let key = self.next_key();
         let handle = peer::spawn(
             key.0,
             stream,
             self.shared.memory.pool().clone(),
             self.to_events.clone(),
-            PeerConfig::default(),
+            PeerConfig {
+                idle_timeout: self.shared.config.timeouts.idle,
+                ..PeerConfig::default()
+            },
         );
         let fast = theirs.reserved.fast;
         self.peers.insert(
@@ -261,10 +392,13 @@ impl Links {
                 addr,
                 incoming,
                 fast,
+                agreed,
                 rtt_us,
                 extended: None,
+                metadata_size,
                 given: Given::default(),
                 refused: false,
+                has_node: false,
             },
         );
         if fast {
@@ -272,27 +406,52 @@ impl Links {
             // so nothing is promised.
             self.send(key, Message::HaveNone);
         }
+        let node = self.shared.discovery.dht_port();
+        if let Some(port) = node.filter(|_| theirs.reserved.dht && !self.private) {
+            self.send(key, Message::Port(port));
+        }
         if theirs.reserved.extended {
-            let port = Some(self.shared.port()).filter(|port| *port != 0);
-            let client = Some(concat!("GoStream ", env!("CARGO_PKG_VERSION")).to_owned());
-            let ours = ExtendedHandshake {
-                lt_donthave: Some(LT_DONTHAVE_ID),
-                ut_metadata: Some(UT_METADATA_ID),
-                metadata_size,
-                reqq: Some(REQUEST_QUEUE),
-                port,
-                client,
-                ..ExtendedHandshake::default()
-            };
-            self.send(
-                key,
-                Message::Extended {
-                    id: EXTENDED_HANDSHAKE_ID,
-                    payload: ours.encode(),
-                },
-            );
+            self.send(key, self.introduction(addr, metadata_size));
         }
         key
+    }
+
+    /// What we say of ourselves to a peer at `addr` (BEP 10).
+    fn introduction(&self, addr: SocketAddr, metadata_size: Option<u32>) -> Message {
+        let ours = ExtendedHandshake {
+            lt_donthave: Some(LT_DONTHAVE_ID),
+            upload_only_id: Some(UPLOAD_ONLY_ID),
+            ut_metadata: Some(UT_METADATA_ID),
+            ut_pex: Some(UT_PEX_ID).filter(|_| !self.private),
+            metadata_size,
+            reqq: Some(REQUEST_QUEUE),
+            port: Some(self.shared.announced_port()).filter(|port| *port != 0),
+            client: Some(concat!("GoStream ", env!("CARGO_PKG_VERSION")).to_owned()),
+            yourip: Some(addr.ip().to_canonical()),
+            ..ExtendedHandshake::default()
+        };
+        Message::Extended {
+            id: EXTENDED_HANDSHAKE_ID,
+            payload: ours.encode(),
+        }
+    }
+
+    /// Says it anew to those who take it, whole: some clients forget what a second one leaves out.
+    pub(super) fn introduce_again(&mut self) {
+        let takes = |(key, remote): (&PeerKey, &Remote)| {
+            let takes = remote.extended.is_some();
+            takes.then_some((*key, remote.addr, remote.metadata_size))
+        };
+        let all: Vec<_> = self.peers.iter().filter_map(takes).collect();
+        for (key, addr, metadata_size) in all {
+            self.send(key, self.introduction(addr, metadata_size));
+        }
+    }
+
+    /// True when the connection is one of v2: the peer may be asked for hashes (BEP 52).
+    pub(super) fn speaks_v2(&self, remote: &Remote) -> bool {
+        let of_v2 = self.info_hash_v2.map(|hash| hash.truncated());
+        of_v2 == Some(remote.agreed)
     }
 
     /// Notes that a peer refused a part of the info dict; true the first time.
@@ -303,6 +462,18 @@ impl Links {
         self.peers
             .get_mut(&peer)
             .is_some_and(|remote| !std::mem::replace(&mut remote.refused, true))
+    }
+
+    /// A peer says at which port its node of the DHT is; once, and not where the DHT has no business (BEP 27).
+    pub(super) fn met_node(&mut self, peer: PeerKey, port: u16) {
+        if let Some(remote) = self.peers.get_mut(&peer)
+            && !std::mem::replace(&mut remote.has_node, true)
+            && !self.private
+            && port != 0
+        {
+            let addr = SocketAddr::new(remote.addr.ip(), port);
+            self.shared.discovery.met_node(addr);
+        }
     }
 
     /// Gives a peer a part of our info dict, under the id that it chose (BEP 9).

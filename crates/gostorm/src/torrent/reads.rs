@@ -1,6 +1,6 @@
 //! Reads that wait: before the info dict is known by file offset, after that by key.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gostorm_core::{ReadKey, ReaderKey};
 use rustc_hash::FxHashMap;
@@ -11,40 +11,43 @@ use crate::read::{ReadError, Reply};
 /// The reads that came too early, in order of arrival.
 #[derive(Default)]
 pub(super) struct EarlyReads {
-    reads: Vec<ReadRequest>,
+    /// With their deadlines.
+    reads: Vec<(ReadRequest, Instant)>,
 }
 
 impl EarlyReads {
-    pub(super) fn push(&mut self, read: ReadRequest) {
+    pub(super) fn push(&mut self, read: ReadRequest, deadline: Instant) {
         if self.reads.len() < COMMANDS_MAX {
-            self.reads.push(read);
+            self.reads.push((read, deadline));
         } else {
             read.reply.send(Err(ReadError::Overloaded));
         }
     }
 
     pub(super) fn take(&mut self) -> Vec<ReadRequest> {
-        std::mem::take(&mut self.reads)
+        let reads = std::mem::take(&mut self.reads).into_iter();
+        reads.map(|(read, _)| read).collect()
     }
 
     /// When the next one fails.
-    pub(super) fn next_deadline(&self, allowed: Duration) -> Option<Instant> {
-        self.reads.iter().map(|read| read.since + allowed).min()
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.reads.iter().map(|(_, deadline)| *deadline).min()
     }
 
-    /// Fails those whose time is over.
-    pub(super) fn fail_late(&mut self, now: Instant, allowed: Duration) {
-        for late in self
-            .reads
-            .extract_if(.., |read| read.since + allowed <= now)
-        {
+    /// Fails those whose time is over; since when the first of them has waited.
+    pub(super) fn fail_late(&mut self, now: Instant) -> Option<Instant> {
+        let mut first = None;
+        for (late, _) in self.reads.extract_if(.., |(_, deadline)| *deadline <= now) {
+            first.get_or_insert(late.since);
             late.reply.send(Err(ReadError::TimedOut));
         }
+        first
     }
 
     /// Fails those of a stream that closed.
     pub(super) fn close(&mut self, reader: ReaderKey) {
-        for gone in self.reads.extract_if(.., |read| read.reader == reader) {
+        let of_it = |(read, _): &mut (ReadRequest, Instant)| read.reader == reader;
+        for (gone, _) in self.reads.extract_if(.., of_it) {
             gone.reply.send(Err(ReadError::Unavailable));
         }
     }

@@ -3,16 +3,18 @@
 //! A block that the swarm wants moves from the event into its piece's slot while the output that says
 //! so is carried out; any other is dropped, and its buffer returns to the pool.
 
+mod end;
 mod extensions;
+mod hashing;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gostorm_core::{
-    FailReason, Input, Layout, Output, PeerKey, Policy, ReaderKey, Source, Swarm, Time,
+    Expected, FailReason, HashTrees, Input, Layout, Output, PeerKey, Policy, ReaderKey, Swarm, Time,
 };
-use gostorm_wire::{Info, Message, PieceIndex};
+use gostorm_wire::{Info, Message, PieceIndex, PieceLayers};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -21,12 +23,12 @@ use super::errand::Errand;
 use super::links::Links;
 use super::reads::{PendingRead, PendingReads};
 use crate::cache::{PieceCache, READ_LEN_MAX};
-use crate::handle::{Opening, ReadRequest};
-use crate::hasher::{HashRequest, HashResult};
+use crate::handle::{Glimpse, Opening, ReadRequest};
+use crate::hasher::Hashed;
 use crate::peer::PeerWhat;
 use crate::place::Located;
 use crate::pool::BlockBuf;
-use crate::read::ReadError;
+use crate::read::{FileChoice, ReadError, Served};
 
 /// A torrent whose info dict is known.
 pub(super) struct Running {
@@ -42,7 +44,11 @@ pub(super) struct Running {
     wants_digests: FxHashSet<PieceIndex>,
     /// Pieces that got blocks since the hash threads were told.
     touched: Vec<PieceIndex>,
-    verdicts: UnboundedSender<HashResult>,
+    /// Blocks that wait to be hashed, of the pieces whose blocks are hashed each by itself.
+    unhashed: FxHashMap<PieceIndex, Vec<u32>>,
+    /// The piece layers of the torrent that the store has are no fewer than these.
+    kept_layers: PieceLayers,
+    verdicts: UnboundedSender<Hashed>,
     tenant: u64,
 }
 
@@ -51,9 +57,10 @@ impl Running {
         swarm: Swarm,
         info: Info,
         info_bytes: Bytes,
-        verdicts: UnboundedSender<HashResult>,
+        verdicts: UnboundedSender<Hashed>,
         tenant: u64,
     ) -> Self {
+        let kept_layers = swarm.trees().map(HashTrees::layers).unwrap_or_default();
         Self {
             swarm,
             info: Arc::new(info),
@@ -64,6 +71,8 @@ impl Running {
             readers: FxHashMap::default(),
             wants_digests: FxHashSet::default(),
             touched: Vec::new(),
+            unhashed: FxHashMap::default(),
+            kept_layers,
             verdicts,
             tenant,
         }
@@ -74,13 +83,19 @@ impl Running {
         &mut self,
         now: Time,
         links: &mut Links,
-        input: Input,
+        mut input: Input,
         mut payload: Option<BlockBuf>,
     ) {
+        if let Input::Candidates { source, addrs } = &mut input {
+            links.shared.filter.sift(*source, addrs);
+        } else if let Input::Pex { message, .. } = &mut input {
+            links.shared.filter.sift_pex(message);
+        }
         self.swarm.handle(now, input);
         self.drain(links, &mut payload);
         while let Some(peer) = links.lost.pop() {
             links.peers.remove(&peer);
+            links.web_seeds.lose(peer);
             self.swarm.handle(now, Input::Closed { peer });
             self.drain(links, &mut None);
         }
@@ -100,9 +115,14 @@ impl Running {
                 Some(Output::Reserve {
                     piece,
                     want_digests,
+                    by_blocks,
                 }) => {
-                    self.cache
-                        .insert(piece, self.swarm.layout().piece_size(piece));
+                    let len = self.swarm.layout().piece_size(piece);
+                    if by_blocks {
+                        self.cache.insert_by_blocks(piece, len);
+                    } else {
+                        self.cache.insert(piece, len);
+                    }
                     if want_digests {
                         self.wants_digests.insert(piece);
                     }
@@ -110,8 +130,20 @@ impl Running {
                 Some(Output::Evict { piece }) => {
                     self.cache.remove(piece);
                     self.wants_digests.remove(&piece);
+                    self.unhashed.remove(&piece);
                     links.shared.hasher.forget((self.tenant, piece));
                 }
+                Some(Output::Verified { piece, blocks }) => {
+                    if let Some(piece) = self.cache.piece(piece) {
+                        piece.mark_good(blocks);
+                    }
+                }
+                Some(Output::Spoilt { block }) => {
+                    if let Some(piece) = self.cache.piece(block.piece) {
+                        piece.spoil(block.block);
+                    }
+                }
+                Some(Output::Rests(rest)) => links.rests(rest),
                 Some(Output::Stalled(stall)) if stall.served => {
                     tracing::info!(torrent = %links.info_hash, "{stall}");
                 }
@@ -126,17 +158,23 @@ impl Running {
                     | Output::Disconnect { .. }
                     | Output::Send { .. }
                     | Output::Announce(_)
+                    | Output::LookUp { .. }
                     | Output::Ban { .. },
                 )
                 | None => {}
             }
         }
+        links.web_seeds.flush(&mut links.lost);
     }
 
     fn store(&mut self, block: gostorm_core::BlockRef, payload: Option<BlockBuf>) {
         if let (Some(piece), Some(payload)) = (self.cache.piece(block.piece), payload) {
             let begin = self.swarm.layout().span(block).begin;
             piece.fill(begin, payload);
+            if piece.is_by_blocks() {
+                let unhashed = self.unhashed.entry(block.piece).or_default();
+                return unhashed.push(block.block);
+            }
             if self.touched.last() != Some(&block.piece) {
                 self.touched.push(block.piece);
             }
@@ -154,9 +192,10 @@ impl Running {
             return;
         };
         let mut reply = Some(reply);
+        let verified = policy == Policy::Verified;
         let serve = |bytes: &[u8]| {
             if let Some(reply) = reply.take() {
-                reply.send(Ok(bytes));
+                reply.send(Ok(Served { bytes, verified }));
             }
         };
         let piece_len = self.swarm.layout().piece_len();
@@ -199,63 +238,13 @@ impl Running {
         }
     }
 
-    /// Tells the hash threads what has come; true when some had no room and must be told again.
-    pub(super) fn advance_hashes(&mut self, links: &Links) -> bool {
-        self.touched.sort_unstable();
-        self.touched.dedup();
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.retain(|piece| {
-            let (Some(buffer), Some(expected)) =
-                (self.cache.piece(*piece), self.info.get_piece_hash(*piece))
-            else {
-                return false;
-            };
-            let key = (self.tenant, *piece);
-            let want_digests = self.wants_digests.contains(piece);
-            let request = HashRequest {
-                key,
-                buffer: &buffer,
-                expected: *expected,
-                want_digests,
-                done: &self.verdicts,
-            };
-            !links.shared.hasher.advance(&request)
-        });
-        self.touched = touched;
-        !self.touched.is_empty()
-    }
-
-    pub(super) fn hashed(&mut self, now: Time, links: &mut Links, verdict: HashResult) {
-        let HashResult {
-            piece,
-            buffer,
-            ok,
-            digests,
-        } = verdict;
-        // The piece may have been evicted, and asked for again, while it was hashed.
-        if !self
-            .cache
-            .piece(piece)
-            .is_some_and(|held| Arc::ptr_eq(&held, &buffer))
-        {
-            return;
-        }
-        if ok {
-            buffer.mark_verified();
-            self.wants_digests.remove(&piece);
-        } else {
-            tracing::warn!(torrent = %links.info_hash, %piece, "a piece failed its hash");
-        }
-        drop(buffer);
-        self.input(now, links, Input::Hashed { piece, ok, digests }, None);
-    }
-
     pub(super) fn open(&mut self, now: Time, links: &mut Links, opening: Opening) {
         let Opening {
             reader,
             choice,
             place,
             on_doubt,
+            expected,
         } = opening;
         let file = choice(&self.info);
         let span = file
@@ -288,6 +277,33 @@ impl Running {
             policy,
         };
         self.input(now, links, input, None);
+        if let Some((offset, read)) = expected {
+            self.expect(now, links, reader, offset, read);
+        }
+    }
+
+    /// How the file that `choice` means stands.
+    pub(super) fn glimpse(&self, choice: &FileChoice) -> Glimpse {
+        let layout = self.swarm.layout();
+        let span = choice(&self.info).and_then(|file| layout.files().get(file));
+        let mut buffered: Vec<Range<u64>> = Vec::new();
+        let pieces = span.map_or_else(Vec::new, |_| self.cache.verified());
+        let (from, to) = span.map_or((0, 0), |span| (span.offset, span.offset + span.len));
+        let piece_len = u64::from(layout.piece_len());
+        for piece in pieces {
+            let begin = (u64::from(piece.0) * piece_len).max(from);
+            let end = ((u64::from(piece.0) + 1) * piece_len).min(to);
+            match buffered.last_mut() {
+                _ if begin >= end => {}
+                Some(last) if last.end == begin - from => last.end = end - from,
+                Some(_) | None => buffered.push(begin - from..end - from),
+            }
+        }
+        Glimpse {
+            resolved: true,
+            peers: self.swarm.peer_stats().count(),
+            buffered,
+        }
     }
 
     pub(super) fn close(&mut self, now: Time, links: &mut Links, reader: ReaderKey) {
@@ -322,7 +338,7 @@ impl Running {
             return reply.send(Err(ReadError::Unavailable));
         };
         if len == 0 {
-            return reply.send(Ok(&[]));
+            return reply.send(Ok(Served::NOTHING));
         }
         if len as usize > READ_LEN_MAX {
             // The cache could not serve it when it was there.
@@ -363,6 +379,24 @@ impl Running {
         }
     }
 
+    pub(super) fn expect(
+        &mut self,
+        now: Time,
+        links: &mut Links,
+        reader: ReaderKey,
+        offset: u64,
+        read: u64,
+    ) {
+        if let Some((base, _)) = self.readers.get(&reader).copied().flatten() {
+            let input = Input::Expect(Expected {
+                reader,
+                position: base.saturating_add(offset),
+                read,
+            });
+            self.input(now, links, input, None);
+        }
+    }
+
     pub(super) fn peer(&mut self, now: Time, links: &mut Links, peer: PeerKey, what: PeerWhat) {
         match what {
             PeerWhat::Block { span, data } => {
@@ -371,6 +405,7 @@ impl Running {
             PeerWhat::Message(Message::Extended { id, payload }) => {
                 self.extended(now, links, peer, id, &payload)
             }
+            PeerWhat::Message(Message::Port(port)) => links.met_node(peer, port),
             PeerWhat::Message(message) => {
                 self.input(now, links, Input::Message { peer, message }, None)
             }
@@ -378,10 +413,18 @@ impl Running {
                 self.input(now, links, Input::Uploaded { peer, bytes }, None)
             }
             PeerWhat::Closed(reason) => {
-                if let Some(remote) = links.peers.remove(&peer) {
-                    tracing::debug!(addr = %remote.addr, %reason, "peer closed");
-                }
-                self.input(now, links, Input::Closed { peer }, None);
+                let Some(remote) = links.peers.remove(&peer) else {
+                    links.web_seeds.closed(peer, &reason);
+                    return self.input(now, links, Input::Closed { peer }, None);
+                };
+                tracing::debug!(addr = %remote.addr, %reason, "peer closed");
+                links.shared.offences.closed(&reason);
+                let input = if reason.is_violation() {
+                    Input::Offended { peer }
+                } else {
+                    Input::Closed { peer }
+                };
+                self.input(now, links, input, None);
             }
         }
     }
@@ -396,9 +439,11 @@ impl Running {
             addr: remote.addr,
             incoming: remote.incoming,
             fast: remote.fast,
+            v2: links.speaks_v2(remote),
             rtt_us: remote.rtt_us,
         };
         self.input(now, links, input, None);
+        self.allow_fast(now, links, peer);
         self.tell_extensions(now, links, peer);
     }
 
@@ -406,44 +451,42 @@ impl Running {
         match errand {
             Errand::Dialed {
                 addr,
-                rtt_us,
-                outcome: Ok((stream, theirs)),
+                outcome: Ok(dialled),
             } => {
                 let size = u32::try_from(self.info_bytes.len()).ok();
-                let peer = links.adopt(stream, addr, &theirs, false, Some(rtt_us), size);
+                let peer = links.adopt_dialled(dialled, addr, size);
                 self.connected(now, links, peer);
             }
             Errand::Dialed {
                 addr,
                 outcome: Err(error),
-                ..
             } => {
                 tracing::debug!(%addr, %error, "dial failed");
                 self.input(now, links, Input::DialFailed { addr }, None);
             }
             Errand::Announced { tracker, outcome } => {
-                let (outcome, addrs) = links.announced(tracker, outcome);
-                self.input(
-                    now,
-                    links,
-                    Input::Candidates {
-                        source: Source::Tracker,
-                        addrs,
-                    },
-                    None,
-                );
+                let (outcome, source, addrs) = links.announced(tracker, outcome);
+                self.input(now, links, Input::Candidates { source, addrs }, None);
                 self.input(now, links, Input::Announced { tracker, outcome }, None);
             }
-            Errand::Found { addrs } => self.input(
-                now,
-                links,
-                Input::Candidates {
-                    source: Source::Hint,
-                    addrs,
-                },
-                None,
-            ),
+            Errand::Found { source, addrs } => {
+                self.input(now, links, Input::Candidates { source, addrs }, None);
+            }
+            Errand::Counted { tracker, counts } => links.trackers.counted(tracker, counts),
+            Errand::WebSeed { place, outcome } => {
+                if let Some(input) = links.web_seed(place, outcome) {
+                    self.input(now, links, input, None);
+                }
+            }
             Errand::Loaded { .. } | Errand::Done => {}
+        }
+    }
+
+    /// Opens web seeds while somebody reads.
+    pub(super) fn open_web_seeds(&self, links: &mut Links) {
+        let reading = self.readers.values().flatten().next();
+        if let Some((offset, _)) = reading {
+            links.web_seeds.open(*offset, &mut links.errands);
         }
     }
 

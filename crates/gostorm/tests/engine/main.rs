@@ -6,10 +6,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod binding;
+mod blocking;
+mod broken;
 mod budget;
 mod closing;
 mod crowd;
+mod dht;
 mod faults;
+mod forwarding;
+mod gateway;
+mod hostile;
 mod incoming;
 mod reading;
 mod resolving;
@@ -17,3 +24,5 @@ mod responsive;
 mod sleeping;
 mod stand;
 mod takers;
+mod trackers;
+mod web_seeds;

@@ -54,7 +54,7 @@ async fn a_magnet_resolves_by_its_tracker_and_plays_on_the_same_connections() {
         .unwrap();
     let stand = Stand::new();
     let mut open = request(&content, &[]);
-    open.trackers.push(tracker.url());
+    open.trackers.push(vec![tracker.url()]);
     let stream = stand.engine.open(open, Arc::new(|_| Some(0))).unwrap();
     // The read comes before anything is known of the torrent.
     check(&stream, &content, 123_456, 200_000).await;

@@ -168,3 +168,23 @@ async fn a_look_wakes_nothing() {
     assert!(stand.engine.peek(content.info_hash()).await.is_none());
     stand.engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_forgotten_torrent_ends_under_its_readers_and_leaves_nothing() {
+    let content = film(27, 2 * MIB);
+    let seeder = peer(&content, Script::default());
+    let stand = Stand::new();
+    stand.knows(&content, &[]);
+    let stream = stand.open(&content, &[&seeder]);
+    check(&stream, &content, 0, 100_000).await;
+    stand.engine.forget(content.info_hash());
+    stand.asleep().await;
+    let read = crate::stand::read(&stream, MIB, 1000).await;
+    assert!(read.is_err(), "{read:?}");
+    assert_eq!(stand.store.get(content.info_hash()).known_good, []);
+    // Whoever wants it again wakes it anew, though the old stream is still open.
+    let again = stand.open(&content, &[&seeder]);
+    check(&again, &content, 0, 100_000).await;
+    drop((stream, again));
+    stand.engine.shutdown().await;
+}

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gostorm::{
-    Config, Engine, KnownPeer, OpenRequest, ReadError, StoreFailure, StoredTorrent, Stream,
-    TorrentStore,
+    Config, Engine, FetchedList, KnownPeer, OpenRequest, ReadError, StoreFailure, StoredTorrent,
+    Stream, TorrentStore,
 };
 use gostorm_sim::lab::{Content, LabPeer, Script};
 use gostorm_wire::{InfoHash, PeerHint};
@@ -25,6 +25,8 @@ pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) struct MemoryStore {
     torrents: Mutex<HashMap<InfoHash, StoredTorrent>>,
     bans: Mutex<Vec<(IpAddr, String)>>,
+    dht: Mutex<Option<Vec<u8>>>,
+    list: Mutex<Option<FetchedList>>,
 }
 
 impl MemoryStore {
@@ -35,6 +37,11 @@ impl MemoryStore {
     pub(crate) fn get(&self, info_hash: InfoHash) -> StoredTorrent {
         let torrents = self.torrents.lock().unwrap();
         torrents.get(&info_hash).cloned().unwrap_or_default()
+    }
+
+    /// What the DHT has kept.
+    pub(crate) fn dht(&self) -> Option<Vec<u8>> {
+        self.dht.lock().unwrap().clone()
     }
 
     pub(crate) fn bans(&self) -> Vec<IpAddr> {
@@ -53,6 +60,12 @@ impl TorrentStore for MemoryStore {
         Ok(())
     }
 
+    fn save_layers(&self, info_hash: InfoHash, layers: &[u8]) -> Result<(), StoreFailure> {
+        let mut torrents = self.torrents.lock().unwrap();
+        torrents.entry(info_hash).or_default().layers = Some(Bytes::copy_from_slice(layers));
+        Ok(())
+    }
+
     fn save_known_good(
         &self,
         info_hash: InfoHash,
@@ -63,12 +76,30 @@ impl TorrentStore for MemoryStore {
         Ok(())
     }
 
+    fn load_dht(&self) -> Result<Option<Vec<u8>>, StoreFailure> {
+        Ok(self.dht.lock().unwrap().clone())
+    }
+
+    fn save_dht(&self, state: &[u8]) -> Result<(), StoreFailure> {
+        *self.dht.lock().unwrap() = Some(state.to_vec());
+        Ok(())
+    }
+
     fn banned(&self) -> Result<Vec<IpAddr>, StoreFailure> {
         Ok(self.bans())
     }
 
     fn ban(&self, ip: IpAddr, reason: &str) -> Result<(), StoreFailure> {
         self.bans.lock().unwrap().push((ip, reason.to_owned()));
+        Ok(())
+    }
+
+    fn fetched_list(&self) -> Result<Option<FetchedList>, StoreFailure> {
+        Ok(self.list.lock().unwrap().clone())
+    }
+
+    fn save_fetched_list(&self, list: &FetchedList) -> Result<(), StoreFailure> {
+        *self.list.lock().unwrap() = Some(list.clone());
         Ok(())
     }
 }
@@ -111,7 +142,7 @@ impl Stand {
     pub(crate) fn knows(&self, content: &Content, trackers: &[String]) {
         let torrent = StoredTorrent {
             info: Some(content.info()),
-            trackers: trackers.to_vec(),
+            trackers: trackers.iter().map(|url| vec![url.clone()]).collect(),
             ..StoredTorrent::default()
         };
         self.store.put(content.info_hash(), torrent);
@@ -137,9 +168,8 @@ impl Stand {
 pub(crate) fn request(content: &Content, peers: &[&LabPeer]) -> OpenRequest {
     let hints = peers.iter().map(|peer| PeerHint::Addr(peer.addr()));
     OpenRequest {
-        info_hash: content.info_hash(),
-        trackers: Vec::new(),
         hints: hints.collect(),
+        ..OpenRequest::from(content.info_hash())
     }
 }
 
@@ -158,7 +188,7 @@ pub(crate) type Answer = oneshot::Receiver<Result<Vec<u8>, ReadError>>;
 pub(crate) fn ask(stream: &Stream, offset: u64, len: u32) -> Answer {
     let (reply, answer) = oneshot::channel();
     stream.read(offset, len, move |result| {
-        let _ = reply.send(result.map(<[u8]>::to_vec));
+        let _ = reply.send(result.map(|bytes| bytes.to_vec()));
     });
     answer
 }

@@ -5,7 +5,6 @@
 
 use fuser::{FileAttr, FileType, INodeNo, ReplyAttr};
 
-use crate::config::FsConfig;
 use crate::errno::Refusal;
 use crate::shared::Shared;
 use crate::tree::{NodeKind, NodeRef};
@@ -16,7 +15,7 @@ const DIR_SIZE: u64 = 4096;
 pub(crate) fn getattr(shared: &Shared, ino: INodeNo, reply: ReplyAttr) {
     let tree = shared.tree.load();
     let attr = match tree.get(ino.0) {
-        Some(node) => Some(attributes(&shared.config, node)),
+        Some(node) => Some(attributes(shared, node)),
         None => shared.handles.orphan(ino.0),
     };
     match attr {
@@ -33,14 +32,23 @@ pub(crate) fn file_type(node: NodeRef<'_>) -> FileType {
     }
 }
 
-pub(crate) fn attributes(config: &FsConfig, node: NodeRef<'_>) -> FileAttr {
+pub(crate) fn attributes(shared: &Shared, node: NodeRef<'_>) -> FileAttr {
+    let config = &shared.config;
+    let mut mtime = node.mtime();
     let (size, perm, nlink) = match node.kind() {
         // A directory's links: its name, its `.`, and the `..` of each directory in it.
         NodeKind::Dir { dirs, .. } => (DIR_SIZE, 0o755, dirs.saturating_add(2)),
         NodeKind::Media(stub) => (stub.size, 0o644, 1),
-        NodeKind::SideCar { len, .. } => (len, 0o644, 1),
+        NodeKind::SideCar { len, .. } => match shared.drafts.get(node.ino()) {
+            // As who writes it sees it.
+            Some(draft) => {
+                let (len, written) = draft.seen();
+                mtime = written;
+                (len, 0o644, 1)
+            }
+            None => (len, 0o644, 1),
+        },
     };
-    let mtime = node.mtime();
     FileAttr {
         ino: INodeNo(node.ino()),
         size,

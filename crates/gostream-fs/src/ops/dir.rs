@@ -73,7 +73,7 @@ pub(crate) fn readdirplus(
     // One time to live for both in this reply: the shorter.
     let ttl = config.attr_timeout.min(config.entry_timeout);
     let mut add = |cookie, name: &str, node: NodeRef<'_>| {
-        let attr = attributes(config, node);
+        let attr = attributes(shared, node);
         reply.add(attr.ino, cookie, OsStr::new(name), &ttl, &attr, GENERATION)
     };
     let full = dots(dir, offset).any(|(cookie, name, node)| add(cookie, name, node));

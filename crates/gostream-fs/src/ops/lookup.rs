@@ -30,7 +30,7 @@ pub(crate) fn lookup(shared: &Shared, parent: INodeNo, name: &OsStr, reply: Repl
         Some(node) => reply.entry_with_ttls(
             &config.attr_timeout,
             &config.entry_timeout,
-            &attributes(config, node),
+            &attributes(shared, node),
             GENERATION,
         ),
         None if config.negative_timeout.is_zero() => reply.error(Refusal::NotFound.into()),

@@ -1,9 +1,9 @@
-//! open and release. An open of a film asks the source, which never waits; one of a side-car opens the file
+//! open for reading. An open of a film asks the source, which never waits; one of a side-car opens the file
 //! on the disk.
 
 use std::fs::File;
 
-use fuser::{Errno, FileHandle, FopenFlags, INodeNo, OpenAccMode, OpenFlags, ReplyOpen};
+use fuser::{Errno, FileHandle, FopenFlags, INodeNo, ReplyOpen};
 use rustix::fs::{Mode, OFlags};
 
 use super::attr::attributes;
@@ -13,8 +13,8 @@ use crate::metrics::FsMetrics;
 use crate::shared::Shared;
 use crate::tree::NodeKind;
 
-pub(crate) fn open(shared: &Shared, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-    match try_open(shared, ino, flags) {
+pub(crate) fn open(shared: &Shared, ino: INodeNo, reply: ReplyOpen) {
+    match try_open(shared, ino) {
         Ok((number, kept)) => reply.opened(FileHandle(number), kept),
         Err(errno) => {
             FsMetrics::add(&shared.metrics.open_failures, 1);
@@ -23,10 +23,7 @@ pub(crate) fn open(shared: &Shared, ino: INodeNo, flags: OpenFlags, reply: Reply
     }
 }
 
-fn try_open(shared: &Shared, ino: INodeNo, flags: OpenFlags) -> Result<(u64, FopenFlags), Errno> {
-    if flags.acc_mode() != OpenAccMode::O_RDONLY {
-        return Err(Refusal::ReadOnly.into());
-    }
+fn try_open(shared: &Shared, ino: INodeNo) -> Result<(u64, FopenFlags), Errno> {
     shared.handles.check_room()?;
     let tree = shared.tree.load();
     let node = tree.get(ino.0).ok_or(Refusal::NotFound)?;
@@ -43,20 +40,32 @@ fn try_open(shared: &Shared, ino: INodeNo, flags: OpenFlags) -> Result<(u64, Fop
                 size: stub.size,
             }
         }
-        NodeKind::SideCar { source, .. } => {
-            Opened::SideCar(open_side_car(source).map_err(|error| errno::of_side_car(&error))?)
-        }
+        NodeKind::SideCar { source, .. } => match shared.drafts.get(ino.0) {
+            Some(draft) => Opened::Draft {
+                draft,
+                writes: false,
+            },
+            None => {
+                Opened::SideCar(open_side_car(source).map_err(|error| errno::of_side_car(&error))?)
+            }
+        },
     };
     let handle = Handle {
-        attr: attributes(&shared.config, node),
+        attr: attributes(shared, node),
         opened,
     };
-    Ok((shared.handles.insert(handle), kept))
+    let number = shared.handles.insert(handle);
+    // A film may have been removed, and its readers closed, since the tree was looked at.
+    if shared.tree.load().get(ino.0).is_none() {
+        shared.handles.remove(number);
+        return Err(Refusal::NotFound.into());
+    }
+    Ok((number, kept))
 }
 
 /// Opens the file behind a side-car: only a regular file, and without waiting for the writer of a pipe that
 /// took its place.
-fn open_side_car(path: &std::path::Path) -> std::io::Result<File> {
+pub fn open_side_car(path: &std::path::Path) -> std::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() {

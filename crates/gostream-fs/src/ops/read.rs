@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use fuser::{FileHandle, INodeNo, ReplyData};
 
 use crate::errno;
+use crate::failure::ReadFailure;
 use crate::handles::Opened;
 use crate::shared::Shared;
 
@@ -32,9 +33,18 @@ pub(crate) fn read(
                 return reply.data(&[]);
             }
             if let Some(reply) = shared.inflight.enter(ino.0, offset, len, reply) {
-                file.read(offset, len, reply);
+                // A film that was removed between the two look-ups has had its waiting reads failed before
+                // this one was among them.
+                match shared.handles.get(number.0) {
+                    Ok(now) if matches!(now.opened, Opened::Removed) => {
+                        reply.fail(ReadFailure::ShuttingDown);
+                    }
+                    Ok(_) | Err(_) => file.read(offset, len, reply),
+                }
             }
         }
+        Opened::Draft { draft, .. } => reply.data(&draft.read(offset, wanted)),
+        Opened::Removed => reply.error(ReadFailure::ShuttingDown.into()),
         Opened::SideCar(file) => match read_side_car(file, offset, wanted) {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(errno::of_side_car(&error)),

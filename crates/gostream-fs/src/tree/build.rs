@@ -59,11 +59,11 @@ pub enum TreeError {
 }
 
 /// One entry while the tree is being laid out.
-struct Draft {
+pub(super) struct Draft {
     /// Position of the entry of the directory in the list; `None`: the root.
-    parent: Option<u32>,
-    hash: u64,
-    entry: u32,
+    pub(super) parent: Option<u32>,
+    pub(super) hash: u64,
+    pub(super) entry: u32,
 }
 
 impl Tree {
@@ -88,8 +88,18 @@ impl Tree {
         if u32::try_from(entries.len()).is_err() || entries.len() >= u32::MAX as usize {
             return Err(TreeError::TooLarge);
         }
-        let mut drafts = draft(&entries)?;
-        drafts.sort_unstable_by(|a, b| {
+        let drafts = draft(&entries)?;
+        Self::from_drafts(entries, drafts, root)
+    }
+
+    /// A tree from entries of which only the last names of their paths count, and where each lies.
+    pub(super) fn from_drafts(
+        entries: Vec<TreeEntry>,
+        mut drafts: Vec<Draft>,
+        root: Option<TreeEntry>,
+    ) -> Result<Self, TreeError> {
+        // Stable, since what comes from another tree is sorted but for one entry.
+        drafts.sort_by(|a, b| {
             let by_name = || name_of(&entries, a).cmp(name_of(&entries, b));
             (a.parent, a.hash)
                 .cmp(&(b.parent, b.hash))
@@ -165,7 +175,7 @@ fn draft(entries: &[TreeEntry]) -> Result<Vec<Draft>, TreeError> {
     Ok(drafts)
 }
 
-fn check_path(path: &str) -> Result<(), TreeError> {
+pub(super) fn check_path(path: &str) -> Result<(), TreeError> {
     let why = path.split('/').find_map(|name| match name {
         "" => Some("an empty name"),
         "." | ".." => Some("a dotted name"),
@@ -227,6 +237,7 @@ fn lay_out(
             ino: entry.ino,
             cookie,
             mtime: shown_time(entry.mtime),
+            stamp: entry.stamp,
             parent: draft.parent.map_or(0, |at| index_of[at as usize]),
             name_start,
             name_len,
@@ -284,11 +295,13 @@ fn count_children(inodes: &mut [Inode]) {
 }
 
 fn root_inode(entry: Option<TreeEntry>, newest_child: Option<SystemTime>) -> Inode {
+    let stamp = entry.as_ref().map(|entry| entry.stamp);
     let mtime = entry.map(|entry| entry.mtime).or(newest_child);
     Inode {
         ino: ROOT_INO,
         cookie: 0,
         mtime: shown_time(mtime.unwrap_or(SystemTime::UNIX_EPOCH)),
+        stamp: stamp.unwrap_or_default(),
         parent: 0,
         name_start: 0,
         name_len: 0,
@@ -297,6 +310,6 @@ fn root_inode(entry: Option<TreeEntry>, newest_child: Option<SystemTime>) -> Ino
 }
 
 /// Scanners take the time 0 for "unknown", and one before 1970 for broken.
-fn shown_time(time: SystemTime) -> SystemTime {
+pub(super) fn shown_time(time: SystemTime) -> SystemTime {
     time.max(SystemTime::UNIX_EPOCH + Duration::from_secs(1))
 }

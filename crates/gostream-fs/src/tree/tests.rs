@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use gostream_library::TorrentHash;
+use gostream_library::{Stub, TorrentHash};
 use proptest::prelude::*;
 
 use super::diff::{Change, changes};
@@ -16,6 +16,7 @@ fn entry(path: &str, ino: u64, node: Node) -> TreeEntry {
         path: path.to_owned(),
         ino,
         mtime: UNIX_EPOCH + Duration::from_secs(ino),
+        stamp: gostream_library::Stamp::default(),
         node,
     }
 }
@@ -27,7 +28,7 @@ fn dir(path: &str, ino: u64) -> TreeEntry {
 fn film(path: &str, ino: u64, size: u64) -> TreeEntry {
     let hash = TorrentHash([7; 20]);
     let stub = Stub::new("http://127.0.0.1:8090", hash, 1, size, None, None).unwrap();
-    entry(path, ino, Node::Media(Arc::new(stub)))
+    entry(path, ino, Node::Media(Arc::new(Film::from(&stub))))
 }
 
 fn names(tree: &Tree, ino: u64) -> Vec<&str> {

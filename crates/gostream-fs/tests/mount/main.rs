@@ -4,11 +4,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod changes;
+mod editor;
 mod lifecycle;
 mod publishing;
 mod reads;
 mod rig;
+mod side_cars;
 mod source;
 mod stale;
 mod tree;
 mod users;
+mod xattr;

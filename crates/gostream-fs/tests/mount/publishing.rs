@@ -14,7 +14,7 @@ use crate::source::{Answers, pattern};
 const SIZE: u64 = 3_000_000;
 
 /// The kernel may keep everything for an hour: what is seen nevertheless, it was told.
-fn long_memory(config: &mut FsConfig) {
+pub(crate) fn long_memory(config: &mut FsConfig) {
     config.attr_timeout = Duration::from_secs(3600);
     config.entry_timeout = Duration::from_secs(3600);
     config.negative_timeout = Duration::from_secs(3600);

@@ -4,9 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use gostream_fs::{FsConfig, FsMetrics, Mounted, Node, Tree, TreeEntry, mount};
+use gostream_fs::{
+    Activity, Backing, FilmState, FsConfig, FsMetrics, InspectReply, LibraryEditor,
+    LibraryInspector, Mounted, Node, Tree, TreeEntry, mount,
+};
+use gostream_library::Film;
 use tempfile::TempDir;
 
+use crate::editor::NotedEditor;
 use crate::source::{Answers, PatternSource, stub};
 
 /// Fields are dropped in this order: the mount first, its directory last.
@@ -26,6 +31,7 @@ pub(crate) fn dir(path: &str, ino: u64) -> TreeEntry {
         path: path.to_owned(),
         ino,
         mtime: time(1_600_000_000 + ino % 100),
+        stamp: gostream_library::Stamp::default(),
         node: Node::Dir,
     }
 }
@@ -36,6 +42,7 @@ pub(crate) fn film(path: &str, ino: u8, size: u64, answers: Answers) -> TreeEntr
         path: path.to_owned(),
         ino: u64::from(ino),
         mtime: time(1_700_000_000 + u64::from(ino)),
+        stamp: gostream_library::Stamp::default(),
         node: Node::Media(stub(ino, size, answers)),
     }
 }
@@ -45,10 +52,26 @@ pub(crate) fn side_car(path: &str, ino: u64, source: &Path) -> TreeEntry {
         path: path.to_owned(),
         ino,
         mtime: time(1_500_000_000),
+        stamp: gostream_library::Stamp::default(),
         node: Node::SideCar {
             len: source.metadata().unwrap().len(),
             source: source.to_owned(),
         },
+    }
+}
+
+/// Every film is awake, has as many peers as its number says, and its first KiB.
+struct Looks;
+
+impl LibraryInspector for Looks {
+    fn inspect(&self, ino: u64, _film: &Arc<Film>, reply: InspectReply) {
+        let state = FilmState {
+            activity: Activity::Awake,
+            peers: usize::try_from(ino).unwrap(),
+            buffered: std::iter::once(0..1024).collect(),
+        };
+        // From another thread, as an engine does.
+        std::thread::spawn(move || reply.tell(&state));
     }
 }
 
@@ -58,13 +81,27 @@ impl Rig {
     }
 
     pub(crate) fn with(entries: Vec<TreeEntry>, adjust: impl FnOnce(&mut FsConfig)) -> Self {
+        Self::edited(entries, None, adjust)
+    }
+
+    /// A mount that can be changed, if there is an editor.
+    pub(crate) fn edited(
+        entries: Vec<TreeEntry>,
+        editor: Option<Arc<NotedEditor>>,
+        adjust: impl FnOnce(&mut FsConfig),
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let mut config = FsConfig::new(dir.path().join("mount"));
         adjust(&mut config);
         let source = PatternSource::new();
         let metrics = Arc::new(FsMetrics::default());
         let tree = Tree::build(entries).unwrap();
-        let mounted = mount(config, tree, source.clone(), Arc::clone(&metrics)).unwrap();
+        let backing = Backing {
+            source: source.clone(),
+            editor: editor.map(|editor| -> Arc<dyn LibraryEditor> { editor }),
+            inspector: Some(Arc::new(Looks)),
+        };
+        let mounted = mount(config, tree, backing, Arc::clone(&metrics)).unwrap();
         Self {
             mounted: Some(mounted),
             source,

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use gostream_fs::{MediaFile, MediaSource, OpenError, ReadFailure, ReadReply};
-use gostream_library::{Stub, TorrentHash};
+use gostream_library::{Film, Stub, TorrentHash};
 use parking_lot::{Condvar, Mutex};
 
 /// How a film answers its reads.
@@ -39,7 +39,7 @@ const ALL: [Answers; 7] = [
 ];
 
 /// A stub whose film is number `film`.
-pub(crate) fn stub(film: u8, size: u64, answers: Answers) -> Arc<Stub> {
+pub(crate) fn stub(film: u8, size: u64, answers: Answers) -> Arc<Film> {
     let mut hash = [film; 20];
     hash[0] = answers as u8;
     let stub = Stub::new(
@@ -50,7 +50,7 @@ pub(crate) fn stub(film: u8, size: u64, answers: Answers) -> Arc<Stub> {
         None,
         None,
     );
-    Arc::new(stub.unwrap())
+    Arc::new(Film::from(&stub.unwrap()))
 }
 
 /// The bytes of a film.
@@ -142,7 +142,7 @@ fn answer(film: u8, reply: ReadReply) {
 }
 
 impl MediaSource for PatternSource {
-    fn open(&self, stub: &Arc<Stub>, _ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
+    fn open(&self, stub: &Arc<Film>, _ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
         let answers = ALL[usize::from(stub.hash.0[0])];
         if answers == Answers::NoOpen {
             return Err(OpenError::Busy);

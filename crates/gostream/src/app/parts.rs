@@ -2,19 +2,26 @@
 //!
 //! Must be built within a tokio runtime. Dropping it gives the lock back.
 
+use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gostorm::Engine;
+use gostorm::nat::NatConfig;
+use gostorm::net::NetConfig;
+use gostorm::{BlocklistConfig, Engine, Retrackers};
 use gostream_store::{StateLock, Store, StubTree};
 
 use super::store::EngineStore;
+use super::{blocklist, descriptors, inode_map};
 use crate::cli::{Context, Failure};
 use crate::config::{ByteSize, Verification};
 use crate::librarian::{Librarian, Shelf};
+use crate::warm::Warm;
 
+/// Bytes of trackers.txt that are read: ten times what a torrent can use.
+const TRACKERS_LEN_MAX: u64 = 64 << 10;
 /// Threads that hash pieces: one keeps up with any line of a small board, two with a LAN.
 const HASH_THREADS_MAX: usize = 2;
 
@@ -23,35 +30,47 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) librarian: Arc<Librarian>,
     pub(crate) shelf: Arc<Shelf>,
+    pub(crate) warm: Arc<Warm>,
+    /// How long a read may take in the swarm.
+    pub(crate) read_deadline: Duration,
     store: Arc<Store>,
     _lock: StateLock,
 }
 
 impl Parts {
-    /// Takes the lock and builds; `listen` is where peers may reach us.
-    pub(crate) fn build(context: &Context, listen: Vec<SocketAddr>) -> Result<Self, Failure> {
+    /// Takes the lock and builds; `listen` is where peers may reach us, `nat` how a router is asked for a port.
+    pub(crate) fn build(
+        context: &Context,
+        listen: Vec<SocketAddr>,
+        nat: Option<NatConfig>,
+    ) -> Result<Self, Failure> {
         let directories = &context.directories;
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         let lock = StateLock::acquire(&directories.state).map_err(|error| failed(&error))?;
         prepare_library(context, &directories.library)?;
         let store = Arc::new(Store::open(&directories.database()).map_err(|error| failed(&error))?);
-        let engine = Engine::start(
-            engine_config(context, listen),
-            Arc::new(EngineStore::new(Arc::clone(&store))),
-        )
-        .map_err(|error| failed(&error))?;
+        inode_map::take_over(&store, &directories.state, &directories.library);
+        let blocklist = blocklist::wanted(context)?;
+        let config = engine_config(context, listen, nat, blocklist);
+        let read_deadline = config.read_deadline;
+        let warm = Arc::new(Warm::new(directories.warm(), context.config.warm));
+        let engine = Engine::start(config, Arc::new(EngineStore::new(Arc::clone(&store))))
+            .map_err(|error| failed(&error))?;
         let stubs = StubTree::new(&directories.library);
         let shelf = Arc::new(Shelf::new(stubs, Arc::clone(&store)));
         let librarian = Librarian::new(
             engine.clone(),
             Arc::clone(&store),
             Arc::clone(&shelf),
+            Arc::clone(&warm),
             &context.config.web.gostorm_url,
         );
         Ok(Self {
             engine,
             librarian: Arc::new(librarian),
             shelf,
+            warm,
+            read_deadline,
             store,
             _lock: lock,
         })
@@ -60,6 +79,10 @@ impl Parts {
     /// Ends the engine and writes what must last.
     pub(crate) async fn close(self) {
         self.engine.shutdown().await;
+        let warm = self.warm;
+        if let Err(panic) = tokio::task::spawn_blocking(move || warm.stop()).await {
+            tracing::error!(%panic, "the warm cache did not end");
+        }
         if let Err(error) = self.store.flush() {
             tracing::error!(%error, "the database did not take everything");
         }
@@ -86,13 +109,33 @@ fn prepare_library(context: &Context, library: &Path) -> Result<(), Failure> {
     })
 }
 
-fn engine_config(context: &Context, listen: Vec<SocketAddr>) -> gostorm::Config {
+fn engine_config(
+    context: &Context,
+    listen: Vec<SocketAddr>,
+    nat: Option<NatConfig>,
+    blocklist: Option<BlocklistConfig>,
+) -> gostorm::Config {
     let engine = &context.config.engine;
+    let (connections_max, half_open_max) =
+        descriptors::fit(engine.connections_max, engine.half_open_max);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     gostorm::Config {
+        net: NetConfig {
+            bind: engine.bind.clone(),
+            ssrf_mitigation: engine.ssrf_mitigation,
+            ..NetConfig::default()
+        },
         listen,
+        blocklist,
+        discovery: engine.discovery.clone(),
+        nat,
         budget_bytes: engine.read_ahead_budget.as_bytes(),
         connections_per_torrent: engine.connections_per_torrent,
+        connections_max,
+        half_open_max,
+        timeouts: engine.timeouts,
+        download_limit_per_torrent: engine.download_limit_per_torrent.map(ByteSize::as_bytes),
+        upload_limit_per_torrent: engine.upload_limit_per_torrent.map(ByteSize::as_bytes),
         download_limit: engine.download_limit.map(ByteSize::as_bytes),
         upload_limit: if engine.upload_disabled {
             Some(0)
@@ -103,11 +146,36 @@ fn engine_config(context: &Context, listen: Vec<SocketAddr>) -> gostorm::Config 
         read_deadline: read_deadline(engine.read_deadline),
         sleep_after: engine.disconnect_timeout,
         hash_threads: cores.min(HASH_THREADS_MAX),
+        retrackers: Retrackers {
+            extra: [engine.retrackers.extra.clone(), listed_trackers(context)].concat(),
+            ..engine.retrackers.clone()
+        },
         policy: match engine.verification {
             Verification::Verified => gostorm::Policy::Verified,
             Verification::Responsive => gostorm::Policy::Responsive,
         },
+        encryption: engine.encryption,
+        utp: engine.utp,
     }
+}
+
+/// The lines of trackers.txt in the state directory; what is no URL among them the engine leaves out.
+fn listed_trackers(context: &Context) -> Vec<String> {
+    let file = context.directories.state.join("trackers.txt");
+    let mut text = String::new();
+    let read = std::fs::File::open(&file)
+        .and_then(|list| list.take(TRACKERS_LEN_MAX).read_to_string(&mut text));
+    match read {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(file = %file.display(), %error, "the list of trackers cannot be read");
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The deadline of a read: below the kernel's own time-out for FUSE requests (Linux 6.15 and later), which
@@ -127,13 +195,10 @@ fn read_deadline(wanted: Duration) -> Duration {
     wanted.min(longest)
 }
 
-/// Where peers reach us: the port of the settings, on IPv4 and, where the system has it, IPv6.
+/// Where peers reach us: the port of the settings, on IPv4 and IPv6. The engine leaves out what is not there.
 pub(crate) fn listen_addresses(port: u16) -> Vec<SocketAddr> {
-    let mut addresses = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
+    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     // A free port is chosen per socket: two families would get two ports.
-    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-    if port != 0 && std::net::TcpListener::bind(v6).is_ok() {
-        addresses.push(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
-    }
-    addresses
+    if port == 0 { vec![v4] } else { vec![v4, v6] }
 }

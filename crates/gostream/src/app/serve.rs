@@ -8,16 +8,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gostream_fs::{FsConfig, FsMetrics, Mounted, SessionEnd, Unmounted};
+use gostream_fs::{Backing, FsConfig, FsMetrics, Mounted, SessionEnd, Unmounted};
 use gostream_http::ControlSocket;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::films::MountedFilms;
+use super::forwarding::nat_config;
+use super::notify::{self, State};
 use super::parts::{Parts, listen_addresses};
 use super::source::EngineSource;
+use super::web::WebPorts;
 use crate::cli::{Context, Failure, output};
+use crate::librarian::Watcher;
 
 /// How long those who have files open get to close them.
 const UNMOUNT_GRACE: Duration = Duration::from_secs(2);
@@ -26,8 +31,12 @@ const UNMOUNT_GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct Server {
     parts: Parts,
     mounted: Mounted,
-    stop_socket: CancellationToken,
+    watcher: Watcher,
+    /// Ends the control socket and the web ports.
+    stop_ports: CancellationToken,
     socket: JoinHandle<std::io::Result<()>>,
+    web: Vec<JoinHandle<()>>,
+    web_greeting: Vec<String>,
     socket_path: PathBuf,
     ended: oneshot::Receiver<SessionEnd>,
 }
@@ -44,6 +53,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         let signals = wait_for_signal()?;
         let mut server = Server::start(context)?;
         output::lines(server.greeting())?;
+        notify::tell(State::Ready);
         let end = tokio::select! {
             name = signals => {
                 tracing::info!(signal = name, "stopping");
@@ -51,6 +61,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
             }
             end = server.mount_ended() => Err(Failure::Failed(end)),
         };
+        notify::tell(State::Stopping);
         server.stop().await;
         end
     })
@@ -75,16 +86,25 @@ impl Server {
         let parts = Parts::build(
             context,
             listen_addresses(context.config.engine.torrent_port),
+            nat_config(&context.config.forwarding),
         )?;
         let socket_path = context.directories.control_socket();
         let control = ControlSocket::bind(&socket_path)?;
-        let source = Arc::new(EngineSource::new(parts.engine.clone()));
+        let web = WebPorts::bind(&context.config.web)?;
+        parts.warm.start(parts.read_deadline);
+        let cache = parts.warm.cache().cloned();
+        let source = Arc::new(EngineSource::new(parts.engine.clone(), cache));
         let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(&source);
-        let (tree, broken) = parts.shelf.scan()?;
+        let backing = Backing {
+            source: Arc::clone(&media),
+            editor: Some(parts.librarian.editor()),
+            inspector: Some(Arc::<EngineSource>::clone(&source)),
+        };
+        let (tree, broken, watch) = parts.shelf.open()?;
         let mounted = gostream_fs::mount(
             fs_config(context),
             tree,
-            media,
+            backing,
             Arc::new(FsMetrics::default()),
         );
         let mounted = mounted.map_err(|error| Failure::Failed(error.to_string()))?;
@@ -93,20 +113,32 @@ impl Server {
         parts
             .librarian
             .serving(mounted.point(), &context.directories.library);
+        let watcher = Watcher::start(
+            Arc::clone(&parts.shelf),
+            watch,
+            context.config.fs.library_rescan,
+        )
+        .map_err(|error| Failure::Failed(format!("cannot watch the library: {error}")))?;
         let (tell, ended) = oneshot::channel();
         mounted.on_end(|end| {
             // The server may have stopped waiting.
             let _ = tell.send(end.clone());
         });
-        let stop_socket = CancellationToken::new();
+        let stop_ports = CancellationToken::new();
+        let web_greeting = web.greeting();
+        let films = Arc::new(MountedFilms::new(media, mounted.publisher()));
+        let web = web.serve(films, &stop_ports);
         let librarian: Arc<dyn gostream_http::LibraryControl> =
             Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
-        let socket = tokio::spawn(control.serve(librarian, stop_socket.clone().cancelled_owned()));
+        let socket = tokio::spawn(control.serve(librarian, stop_ports.clone().cancelled_owned()));
         Ok(Self {
             parts,
             mounted,
-            stop_socket,
+            watcher,
+            stop_ports,
             socket,
+            web,
+            web_greeting,
             socket_path,
             ended,
         })
@@ -114,13 +146,15 @@ impl Server {
 
     /// What a user wants to know first, a line each; `ready` comes last.
     pub(crate) fn greeting(&self) -> Vec<String> {
-        vec![
+        let mut lines = vec![
             format!("mount: {}", self.mounted.point().display()),
             format!("library: {}", self.parts.shelf.root().display()),
             format!("torrent port: {}", self.parts.engine.port()),
             format!("control: {}", self.socket_path.display()),
-            "ready".to_owned(),
-        ]
+        ];
+        lines.extend(self.web_greeting.iter().cloned());
+        lines.push("ready".to_owned());
+        lines
     }
 
     /// Waits until the mount is gone without our doing; says why.
@@ -144,8 +178,14 @@ impl Server {
 
     /// The way down. Everything is tried; what fails is logged.
     pub(crate) async fn stop(self) {
-        self.stop_socket.cancel();
-        let mounted = self.mounted;
+        self.stop_ports.cancel();
+        let (mounted, watcher) = (self.mounted, self.watcher);
+        if tokio::task::spawn_blocking(move || drop(watcher))
+            .await
+            .is_err()
+        {
+            tracing::error!("the library's watcher did not end well");
+        }
         let unmounted = tokio::task::spawn_blocking(move || mounted.unmount(UNMOUNT_GRACE)).await;
         match unmounted {
             Ok(Ok(Unmounted::Lazy)) => {
@@ -154,6 +194,11 @@ impl Server {
             Ok(Ok(Unmounted::Clean | Unmounted::AlreadyGone)) => {}
             Ok(Err(error)) => tracing::error!(%error, "cannot unmount"),
             Err(panic) => tracing::error!(%panic, "cannot unmount"),
+        }
+        for port in self.web {
+            if let Err(error) = port.await {
+                tracing::error!(%error, "a web port ended badly");
+            }
         }
         if let Ok(Err(error)) = self.socket.await {
             tracing::warn!(%error, "the control socket ended badly");
@@ -171,6 +216,7 @@ fn fs_config(context: &Context) -> FsConfig {
         attr_timeout: fs.attr_timeout,
         entry_timeout: fs.entry_timeout,
         negative_timeout: fs.negative_timeout,
+        side_car_writes: fs.sidecar_writes,
         ..FsConfig::new(&context.directories.mount)
     }
 }

@@ -1,23 +1,30 @@
 //! Films for the file system: [`MediaSource`] over the engine.
 //!
-//! Opening wakes the torrent of a stub and returns at once; a read goes straight to the stream, with its
-//! reply. Which file of the torrent a stub means is decided when the info dict is known.
+//! Opening returns at once; a read goes to the warm cache or straight to the stream, with its reply (`film`).
+//! `streams` tells a handle that looks from one that plays. Which file of the torrent a stub means is decided when the
+//! info dict is known.
+
+mod film;
+mod streams;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use gostorm::{Engine, EngineError, FileChoice, OnDoubt, OpenRequest, ReadError, Stream};
+use gostorm::{Engine, EngineError, FileChoice, OnDoubt, OpenRequest};
 use gostorm_wire::{InfoHash, Magnet};
-use gostream_fs::{
-    EventSender, MediaFile, MediaSource, OpenError, Publisher, ReadFailure, ReadReply,
-};
-use gostream_library::{Stub, match_file};
+use gostream_fs::{EventSender, MediaFile, MediaSource, OpenError, Publisher};
+use gostream_library::{Film, match_file};
+use gostream_store::WarmCache;
+use gostream_store::warm::TitleKey;
 
+use self::film::{OpenFilm, Swarm, Warm};
 use crate::librarian::torrent_files;
 
 /// The adapter.
 pub(super) struct EngineSource {
     engine: Engine,
+    /// Asked before the swarm, where there is one.
+    warm: Option<Arc<WarmCache>>,
     /// Knows the name of an inode; set once mounted, before the first open can come.
     names: OnceLock<Publisher>,
     /// Tells the kernel, from a thread of its own, which pages to forget; set with `names`.
@@ -25,9 +32,10 @@ pub(super) struct EngineSource {
 }
 
 impl EngineSource {
-    pub(super) const fn new(engine: Engine) -> Self {
+    pub(super) const fn new(engine: Engine, warm: Option<Arc<WarmCache>>) -> Self {
         Self {
             engine,
+            warm,
             names: OnceLock::new(),
             events: OnceLock::new(),
         }
@@ -48,6 +56,16 @@ impl EngineSource {
         }))
     }
 
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Which file of its torrent a stub means.
+    pub(super) fn choice(&self, ino: u64, film: &Arc<Film>) -> FileChoice {
+        let (name, wanted) = (self.name_of(ino), Arc::clone(film));
+        Arc::new(move |info| match_file(&name, &wanted, &torrent_files(info)))
+    }
+
     fn name_of(&self, ino: u64) -> String {
         let tree = self.names.get().map(Publisher::tree);
         tree.as_ref()
@@ -57,55 +75,37 @@ impl EngineSource {
     }
 }
 
-/// How to find the torrent of a stub: its magnet helps when the store knows nothing.
-fn request_of(stub: &Stub) -> OpenRequest {
-    let info_hash = InfoHash(stub.hash.0);
-    let magnet = stub
-        .magnet
-        .as_deref()
-        .and_then(|text| text.parse::<Magnet>().ok());
+/// How to find the torrent of a film: the magnet of its stub helps when the store knows nothing.
+fn request_of(film: &Film) -> OpenRequest {
+    let info_hash = InfoHash(film.hash.0);
+    let magnet = film.magnet().and_then(|text| text.parse::<Magnet>().ok());
     let magnet = magnet
         .filter(|magnet| magnet.info_hash == info_hash)
         .unwrap_or_else(|| Magnet::from(info_hash));
-    OpenRequest {
-        info_hash,
-        trackers: magnet.trackers,
-        hints: magnet.peers,
-    }
+    OpenRequest::from(&magnet)
 }
 
 impl MediaSource for EngineSource {
-    fn open(&self, stub: &Arc<Stub>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
-        let name = self.name_of(ino);
-        let wanted = Arc::clone(stub);
-        let choice: FileChoice =
-            Arc::new(move |info| match_file(&name, &wanted, &torrent_files(info)));
-        let request = request_of(stub);
-        let opened = match self.on_doubt(ino) {
-            Some(on_doubt) => self.engine.open_doubtful(request, choice, on_doubt),
-            None => self.engine.open(request, choice),
+    fn open(&self, film: &Arc<Film>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
+        let swarm = Swarm {
+            engine: self.engine.clone(),
+            request: request_of(film),
+            choice: self.choice(ino, film),
+            on_doubt: self.on_doubt(ino),
         };
-        match opened {
-            Ok(stream) => Ok(Box::new(OpenFilm { stream })),
+        let key = TitleKey {
+            hash: film.hash,
+            index: film.index,
+        };
+        let warm = self.warm.as_ref().map(|cache| Warm {
+            title: cache.title(key, film.size),
+            cache: Arc::clone(cache),
+        });
+        match OpenFilm::new(swarm, warm) {
+            Ok(film) => Ok(Box::new(film)),
             Err(EngineError::Overloaded) => Err(OpenError::Busy),
             Err(EngineError::ShuttingDown) => Err(OpenError::ShuttingDown),
             Err(EngineError::Listen(_) | EngineError::Threads(_)) => Err(OpenError::Io),
         }
-    }
-}
-
-struct OpenFilm {
-    stream: Stream,
-}
-
-impl MediaFile for OpenFilm {
-    fn read(&self, offset: u64, len: u32, reply: ReadReply) {
-        self.stream.read(offset, len, move |result| match result {
-            Ok(bytes) => reply.data(bytes),
-            Err(ReadError::TimedOut) => reply.fail(ReadFailure::TimedOut),
-            Err(ReadError::Unavailable) => reply.fail(ReadFailure::Unavailable),
-            Err(ReadError::ShuttingDown) => reply.fail(ReadFailure::ShuttingDown),
-            Err(ReadError::Overloaded) => reply.fail(ReadFailure::Io),
-        });
     }
 }

@@ -77,6 +77,9 @@ pub enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Print a Samba share of the mount, or check an smb.conf that has one.
+    #[command(after_help = SAMBA_EXAMPLES)]
+    SambaConfig(SambaArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -103,4 +106,30 @@ pub struct AddArgs {
     /// Title to use instead of the torrent's name.
     #[arg(long)]
     pub name: Option<String>,
+}
+
+const SAMBA_EXAMPLES: &str = "\
+Examples:
+  gostream samba-config                          print a share that only reads
+  gostream samba-config --allow-delete --share Films
+  gostream samba-config --check                  what is wrong with /etc/samba/smb.conf?
+  gostream samba-config --check ./smb.conf";
+
+/// What to do about Samba.
+#[derive(Debug, clap::Args)]
+pub struct SambaArgs {
+    /// Check this smb.conf, and fail when something is wrong with it [default: /etc/samba/smb.conf].
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/etc/samba/smb.conf")]
+    pub check: Option<PathBuf>,
+    /// Let clients delete films, which takes them out of the library.
+    #[arg(long, conflicts_with = "check")]
+    pub allow_delete: bool,
+    /// Name of the share.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "gostream",
+        conflicts_with = "check"
+    )]
+    pub share: String,
 }

@@ -4,8 +4,10 @@
 //! applied that the row does not allow; `null` and empty strings mean "not
 //! set" and change nothing.
 
-use std::fmt::Display;
+use std::{fmt::Display, net::Ipv4Addr};
 
+use gostorm::net::Bind;
+use gostream_http::Addresses;
 use jsonc_parser::{ast::Value, common::Ranged};
 use url::Url;
 
@@ -36,13 +38,24 @@ pub(super) fn json(
         (Kind::Text { .. }, Value::StringLit(string)) => {
             plain_text(key, &string.value, config).map_err(|()| refused())
         }
-        (Kind::TextList { .. }, Value::Array(list)) => {
-            let is_text = |value: &Value<'_>| matches!(value, Value::StringLit(_));
-            list.elements
-                .iter()
-                .all(is_text)
-                .then_some(())
-                .ok_or_else(refused)
+        (Kind::TextList { form, set, .. }, Value::Array(list)) => {
+            let text = |value: &Value<'_>| match value {
+                Value::StringLit(text) => Some(text.value.to_string()),
+                Value::NumberLit(_)
+                | Value::BooleanLit(_)
+                | Value::NullKeyword(_)
+                | Value::Object(_)
+                | Value::Array(_) => None,
+            };
+            let texts = list.elements.iter().map(text).collect::<Option<Vec<_>>>();
+            let texts = texts.ok_or_else(refused)?;
+            if let Some(wrong) = texts.iter().find(|text| !fits(*form, text)) {
+                return Err(refusal(key, &quoted(key, wrong)));
+            }
+            if let Some(set) = set {
+                set(config, texts);
+            }
+            Ok(())
         }
         (Kind::Flag { set, .. }, Value::BooleanLit(flag)) => {
             if let Some(set) = set {
@@ -134,6 +147,9 @@ fn fits(form: Form, text: &str) -> bool {
         Form::Path => !text.contains('\0'),
         Form::Url => Url::parse(text)
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()),
+        Form::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
+        Form::Interface => text.parse::<Bind>().is_ok(),
+        Form::Clients => text.parse::<Addresses>().is_ok(),
         Form::OneOf(names) => names.iter().any(|name| name.eq_ignore_ascii_case(text)),
     }
 }

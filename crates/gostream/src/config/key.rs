@@ -67,6 +67,10 @@ pub enum Kind {
     TextList {
         /// Used when the key is absent.
         default: &'static [&'static str],
+        /// What each is allowed to be.
+        form: Form,
+        /// Its effect.
+        set: Option<fn(&mut Config, Vec<String>)>,
     },
     /// An object whose members belong to a part that is not in this version.
     Object,
@@ -81,6 +85,12 @@ pub enum Form {
     Url,
     /// A path of the file system.
     Path,
+    /// An IPv4 address.
+    Ipv4,
+    /// The name of a network interface, or an IP address.
+    Interface,
+    /// Whom the web ports serve: `loopback`, `private`, an address or a network.
+    Clients,
     /// One of these, in any case.
     OneOf(&'static [&'static str]),
 }
@@ -93,7 +103,8 @@ impl Kind {
             Self::Number { set, .. } => set.is_some(),
             Self::Text { set, .. } => set.is_some(),
             Self::Flag { set, .. } => set.is_some(),
-            Self::TextList { .. } | Self::Object => false,
+            Self::TextList { set, .. } => set.is_some(),
+            Self::Object => false,
         }
     }
 
@@ -104,7 +115,7 @@ impl Kind {
             Self::Number { default, .. } => format!("{default:?}"),
             Self::Flag { default, .. } => default.to_string(),
             Self::Text { default, .. } => format!("{default:?}"),
-            Self::TextList { default } => format!("{default:?}"),
+            Self::TextList { default, .. } => format!("{default:?}"),
             Self::Object => "{}".to_owned(),
         }
     }
@@ -118,7 +129,10 @@ impl fmt::Display for Kind {
             Self::Number { range, .. } => write!(f, "{}..={}", range.start(), range.end()),
             Self::Flag { .. } => f.write_str("true or false"),
             Self::Text { form, .. } => form.fmt(f),
-            Self::TextList { .. } => f.write_str("a list of strings"),
+            Self::TextList {
+                form: Form::Any, ..
+            } => f.write_str("a list of strings"),
+            Self::TextList { form, .. } => write!(f, "a list, each {form}"),
             Self::Object => f.write_str("an object"),
         }
     }
@@ -130,6 +144,11 @@ impl fmt::Display for Form {
             Self::Any => f.write_str("a string"),
             Self::Url => f.write_str("an http:// or https:// URL"),
             Self::Path => f.write_str("a path"),
+            Self::Ipv4 => f.write_str("an IPv4 address"),
+            Self::Interface => f.write_str("the name of a network interface or an IP address"),
+            Self::Clients => {
+                f.write_str("loopback, private, an address or a network such as 192.168.1.0/24")
+            }
             Self::OneOf(names) => {
                 f.write_str("one of")?;
                 for (i, name) in names.iter().filter(|name| !name.is_empty()).enumerate() {

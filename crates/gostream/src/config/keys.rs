@@ -1,12 +1,15 @@
 //! The table of settings, and the defaults that follow from it.
 //!
-//! Three parts: keys of our own, keys of the seed era, keys of the later
-//! upstream. A name occurs once. Read by everything else of `config`.
+//! Keys of our own (those of connections in a file of their own), keys of the
+//! seed era, keys of the later upstream. A name occurs once. Read by everything else of `config`.
 
+mod discovery;
 mod later;
 mod ours;
 mod row;
 mod seed;
+mod transports;
+mod web;
 
 use super::{
     key::{Key, Kind},
@@ -15,7 +18,13 @@ use super::{
 
 /// All keys: ours first, then by era.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    ours::KEYS.iter().chain(seed::KEYS).chain(later::KEYS)
+    ours::KEYS
+        .iter()
+        .chain(transports::KEYS)
+        .chain(web::KEYS)
+        .chain(discovery::KEYS)
+        .chain(seed::KEYS)
+        .chain(later::KEYS)
 }
 
 /// The key of that (dotted) name.
@@ -61,11 +70,19 @@ impl Default for Config {
                     default,
                     set: Some(set),
                 } => set(&mut config, *default),
+                Kind::TextList {
+                    default,
+                    set: Some(set),
+                    ..
+                } => {
+                    let owned = default.iter().map(|text| (*text).to_owned());
+                    set(&mut config, owned.collect());
+                }
                 Kind::Int { set: None, .. }
                 | Kind::Number { set: None, .. }
                 | Kind::Text { set: None, .. }
                 | Kind::Flag { set: None, .. }
-                | Kind::TextList { .. }
+                | Kind::TextList { set: None, .. }
                 | Kind::Object => {}
             }
         }
@@ -97,7 +114,12 @@ mod tests {
                 Kind::Number { default, range, .. } => range.contains(default),
                 Kind::Text { default, form, .. } => match form {
                     Form::OneOf(names) => names.contains(default),
-                    Form::Any | Form::Url | Form::Path => true,
+                    Form::Any
+                    | Form::Url
+                    | Form::Path
+                    | Form::Ipv4
+                    | Form::Interface
+                    | Form::Clients => true,
                 },
                 Kind::Flag { .. } | Kind::TextList { .. } | Kind::Object => true,
             };

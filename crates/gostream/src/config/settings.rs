@@ -6,6 +6,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use gostorm::DiscoveryConfig;
+use gostorm::net::Bind;
+use gostorm::{Encrypt, Encryption, Methods, Timeouts};
+use gostream_http::Access;
+use url::Url;
+
+use super::forwarding::ForwardingSettings;
+use gostorm::{Retrackers, RetrackersMode};
+
 use super::units::{ByteSize, LogLevel, Verification};
 
 /// All settings that have an effect.
@@ -15,8 +24,14 @@ pub struct Config {
     pub directories: DirectorySettings,
     /// The BitTorrent engine.
     pub engine: EngineSettings,
+    /// The port at a router or VPN gateway.
+    pub forwarding: ForwardingSettings,
+    /// Whom the engine does not connect to.
+    pub blocklist: BlocklistSettings,
     /// The file system.
     pub fs: FsSettings,
+    /// The warm cache.
+    pub warm: WarmSettings,
     /// Ports and addresses of the web interfaces.
     pub web: WebSettings,
     /// How much is logged.
@@ -47,6 +62,16 @@ pub struct EngineSettings {
     pub disconnect_timeout: Duration,
     /// `connections_per_torrent`: peers of one torrent at most.
     pub connections_per_torrent: usize,
+    /// `connections_max`: peers of all torrents at most.
+    pub connections_max: usize,
+    /// `half_open_max`: dials under way at most.
+    pub half_open_max: usize,
+    /// `connect_timeout_seconds`, `handshake_timeout_seconds`, `idle_timeout_seconds`.
+    pub timeouts: Timeouts,
+    /// `download_limit_per_torrent_kb`: what one torrent may receive in a second; `None`: no limit of its own.
+    pub download_limit_per_torrent: Option<ByteSize>,
+    /// `upload_limit_per_torrent_kb`: what one torrent may send in a second; `None`: no limit of its own.
+    pub upload_limit_per_torrent: Option<ByteSize>,
     /// `download_limit_kb`: what all torrents together may receive in a second; `None`: no limit.
     pub download_limit: Option<ByteSize>,
     /// `upload_limit_kb`: what all torrents together may send in a second; `None`: no limit.
@@ -57,8 +82,47 @@ pub struct EngineSettings {
     pub wakes_at_a_time: usize,
     /// `torrent_port`: TCP port for incoming peers; 0 = any free one.
     pub torrent_port: u16,
+    /// `bind_interface`: what every BitTorrent socket is bound to; `None`: nothing in particular.
+    pub bind: Option<Bind>,
+    /// `ssrf_mitigation`: whether requests that a torrent causes are kept from local services.
+    pub ssrf_mitigation: bool,
+    /// `dht` and the keys that go with it: how peers are found beside trackers.
+    pub discovery: DiscoveryConfig,
+    /// `retrackers_mode`, `default_trackers`, `extra_trackers`: what is done about trackers.
+    pub retrackers: Retrackers,
     /// `verification`: whether bytes may be served before their piece is verified.
     pub verification: Verification,
+    /// `encryption_outgoing`, `encryption_incoming`, `encryption_level`: whether connections of peers are encrypted.
+    pub encryption: Encryption,
+    /// `utp`: peers are reached over uTP as well.
+    pub utp: bool,
+}
+
+/// Settings of the blocklist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlocklistSettings {
+    /// `blocklist_enabled`: whether there is one.
+    pub enabled: bool,
+    /// `blocklist_file`: a file that the user keeps; wins over the URL.
+    pub file: Option<PathBuf>,
+    /// `blocklist_url`: where it is downloaded.
+    pub url: Option<Url>,
+    /// `blocklist_refresh_hours`: from one download to the next.
+    pub refresh: Duration,
+    /// `blocklist_required`: nobody is connected to before it is there.
+    pub required: bool,
+}
+
+impl BlocklistSettings {
+    const fn blank() -> Self {
+        Self {
+            enabled: false,
+            file: None,
+            url: None,
+            refresh: Duration::ZERO,
+            required: false,
+        }
+    }
 }
 
 /// Settings of the file system.
@@ -76,6 +140,31 @@ pub struct FsSettings {
     pub entry_timeout: Duration,
     /// `negative_timeout_seconds`: how long it may keep that a name is absent.
     pub negative_timeout: Duration,
+    /// `allow_sidecar_writes`: whether side-cars may be written in the mount.
+    pub sidecar_writes: bool,
+    /// `library_rescan_seconds`: how often the stub tree is looked through where changes cannot be heard.
+    pub library_rescan: Duration,
+}
+
+/// Settings of the warm cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WarmSettings {
+    /// `warm_cache`: whether bytes of films are kept on the disk.
+    pub enabled: bool,
+    /// `disk_warmup_quota_gb`: how many at most.
+    pub quota: ByteSize,
+    /// `warmup_head_size_mb`: the beginning of each played film that is kept.
+    pub head: ByteSize,
+}
+
+impl WarmSettings {
+    const fn blank() -> Self {
+        Self {
+            enabled: false,
+            quota: ByteSize::bytes(0),
+            head: ByteSize::bytes(0),
+        }
+    }
 }
 
 /// Settings of the web interfaces.
@@ -87,6 +176,8 @@ pub struct WebSettings {
     pub proxy_port: u16,
     /// `metrics_port`: port of metrics and control panel.
     pub metrics_port: u16,
+    /// `listen`, `web_user`, `web_password`, `web_token`: who may use the ports.
+    pub access: Access,
 }
 
 impl Config {
@@ -104,13 +195,43 @@ impl Config {
                 read_deadline: Duration::ZERO,
                 disconnect_timeout: Duration::ZERO,
                 connections_per_torrent: 0,
+                connections_max: 0,
+                half_open_max: 0,
+                timeouts: Timeouts {
+                    connect: Duration::ZERO,
+                    handshake: Duration::ZERO,
+                    idle: Duration::ZERO,
+                },
+                download_limit_per_torrent: None,
+                upload_limit_per_torrent: None,
                 download_limit: None,
                 upload_limit: None,
                 upload_disabled: false,
                 wakes_at_a_time: 0,
                 torrent_port: 0,
+                bind: None,
+                ssrf_mitigation: false,
+                discovery: DiscoveryConfig {
+                    dht: false,
+                    dht_port: 0,
+                    dht_bootstrap: Vec::new(),
+                    lsd: false,
+                },
+                retrackers: Retrackers {
+                    mode: RetrackersMode::Leave,
+                    defaults: Vec::new(),
+                    extra: Vec::new(),
+                },
                 verification: Verification::Verified,
+                encryption: Encryption {
+                    outgoing: Encrypt::Prefer,
+                    incoming: Encrypt::Prefer,
+                    methods: Methods::Both,
+                },
+                utp: false,
             },
+            forwarding: ForwardingSettings::blank(),
+            blocklist: BlocklistSettings::blank(),
             fs: FsSettings {
                 uid: 0,
                 gid: 0,
@@ -118,11 +239,15 @@ impl Config {
                 attr_timeout: Duration::ZERO,
                 entry_timeout: Duration::ZERO,
                 negative_timeout: Duration::ZERO,
+                sidecar_writes: false,
+                library_rescan: Duration::ZERO,
             },
+            warm: WarmSettings::blank(),
             web: WebSettings {
                 gostorm_url: String::new(),
                 proxy_port: 0,
                 metrics_port: 0,
+                access: Access::nobody(),
             },
             log_level: LogLevel::Info,
         }

@@ -85,8 +85,12 @@ fn bad_files_are_refused_with_exact_messages() {
         r#"{"gostorm_url": "127.0.0.1:8090"}"#,
         r#"{"gostorm_url": "ftp://host/"}"#,
         r#"{"fuse_mount_path": "/mnt/\u0000"}"#,
+        r#"{"bind_interface": "10.2.0"}"#,
+        r#"{"bind_interface": "0.0.0.0"}"#,
         r#"{"natpmp": true}"#,
         r#"{"natpmp": {"enabled": "yes"}}"#,
+        r#"{"natpmp": {"gateway": "10.2.0"}}"#,
+        r#"{"port_forwarding": "on"}"#,
         r#"{"language": {"preferred_terms": ["ita", 7]}}"#,
         r#"{"scheduler": {"movies_sync": 5}}"#,
         r#"{"media_server_type": "emby"}"#,
@@ -205,6 +209,9 @@ fn the_settings_of_the_seed_are_accepted() {
         (8081, 8097)
     );
     assert_eq!(config.log_level, LogLevel::Warn);
+    let list = config.blocklist.url.as_ref().map(url::Url::as_str);
+    assert_eq!(list, Some("https://host/list.gz"));
+    assert!(!config.blocklist.enabled);
     assert!(loaded.ignored.iter().all(|ignored| ignored.known));
 }
 

@@ -56,6 +56,7 @@ impl<'a> Conversation<'a> {
                 fast: true,
                 extended: true,
                 dht: false,
+                v2: false,
             },
             info_hash: metainfo.info_hash,
             peer_id: me,
@@ -126,6 +127,9 @@ impl<'a> Conversation<'a> {
             | Message::HaveNone
             | Message::Reject(_)
             | Message::AllowedFast(_)
+            | Message::HashRequest(_)
+            | Message::Hashes { .. }
+            | Message::HashReject(_)
             | Message::Unknown { .. } => {}
         }
         Ok(None)

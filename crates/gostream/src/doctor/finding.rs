@@ -29,7 +29,7 @@ pub struct Finding {
 
 impl Finding {
     /// All is well.
-    pub(super) fn ok(about: impl Into<String>, seen: impl Into<String>) -> Self {
+    pub(crate) fn ok(about: impl Into<String>, seen: impl Into<String>) -> Self {
         Self {
             level: Level::Ok,
             about: about.into(),
@@ -39,7 +39,7 @@ impl Finding {
     }
 
     /// It could be better.
-    pub(super) fn warning(
+    pub(crate) fn warning(
         about: impl Into<String>,
         seen: impl Into<String>,
         remedy: impl Into<String>,
@@ -53,7 +53,7 @@ impl Finding {
     }
 
     /// It does not work.
-    pub(super) fn error(
+    pub(crate) fn error(
         about: impl Into<String>,
         seen: impl Into<String>,
         remedy: impl Into<String>,

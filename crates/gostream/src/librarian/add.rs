@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use gostorm::OpenRequest;
-use gostorm_wire::{InfoHash, Magnet, Metainfo};
+use gostorm_wire::{Magnet, Metainfo};
 use gostream_http::{AddEvent, AddProgress, AddRequest, AddStage, AddedFile, ControlError};
-use gostream_library::{PlanOptions, PlannedStub, Stub, TorrentHash, plan_stubs};
+use gostream_library::{PlanOptions, PlannedStub, Stub, TorrentHash, plan_stubs, title};
 use gostream_store::{TorrentRecord, Written};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -75,6 +75,7 @@ async fn add(
         .map_err(|error| ControlError::bad_input(format!("{}: {error}", request.link)))?;
     let desk = Arc::clone(desk);
     on_disk(move || {
+        desk.shelf.check_source()?;
         let added = write(&desk, &found, hash, &plan)?;
         desk.shelf.refresh()?;
         subtitles::fetch_later(&desk, found.metainfo.info_hash, plan);
@@ -95,10 +96,10 @@ async fn find(
     match Link::parse(&request.link) {
         Link::Magnet(text) => resolve(desk, magnet(&text)?, report).await,
         Link::Hash(text) => {
-            let hash: InfoHash = text
+            let magnet = text
                 .parse()
                 .map_err(|error| ControlError::bad_input(format!("{text}: {error}")))?;
-            resolve(desk, Magnet::from(hash), report).await
+            resolve(desk, magnet, report).await
         }
         Link::Url(url) => match fetch::torrent(&url, |done, total| {
             report(AddStage::FetchingTorrent, 0, done, total)
@@ -128,6 +129,7 @@ fn parse(link: &str, bytes: &[u8]) -> Result<Found, ControlError> {
         name: Some(metainfo.info.name().to_owned()),
         trackers: metainfo.trackers.iter().flatten().cloned().collect(),
         web_seeds: metainfo.url_list.clone(),
+        info_hash_v2: metainfo.info_hash_v2,
         ..Magnet::from(metainfo.info_hash)
     };
     Ok(Found { metainfo, magnet })
@@ -139,11 +141,8 @@ async fn resolve(
     magnet: Magnet,
     report: &impl Fn(AddStage, u32, u64, u64),
 ) -> Result<Found, ControlError> {
-    let request = OpenRequest {
-        info_hash: magnet.info_hash,
-        trackers: magnet.trackers.clone(),
-        hints: magnet.peers.clone(),
-    };
+    let request = OpenRequest::from(&magnet);
+    let trackers = request.trackers.clone();
     let mut resolution = desk.engine.resolve(request);
     let mut progress = resolution.progress();
     report(AddStage::FindingPeers, 0, 0, 0);
@@ -175,8 +174,52 @@ async fn resolve(
     };
     let mut metainfo = Metainfo::from_info_bytes(info)
         .map_err(|error| ControlError::bad_input(format!("{}: {error}", magnet.info_hash)))?;
-    metainfo.trackers = vec![magnet.trackers.clone()];
+    metainfo.trackers = trackers;
+    // A hybrid that was named by its v2 hash goes by the v1 hash that is known now.
+    let magnet = Magnet {
+        info_hash: metainfo.info_hash,
+        info_hash_v2: metainfo.info_hash_v2,
+        ..magnet
+    };
     Ok(Found { metainfo, magnet })
+}
+
+/// Writes what is known of the torrent; who adds it by hand wants it, whatever was removed before.
+fn save(
+    desk: &Desk,
+    found: &Found,
+    hash: TorrentHash,
+    plan: &[PlannedStub],
+) -> Result<(), ControlError> {
+    let Found { metainfo, magnet } = found;
+    let record = TorrentRecord {
+        hash,
+        hash_v2: metainfo.info_hash_v2.map(|hash| hash.0),
+        name: metainfo.info.name().to_owned(),
+        info_dict: Some(metainfo.info_bytes.to_vec()),
+        trackers: metainfo.trackers.clone(),
+        web_seeds: magnet.web_seeds.clone(),
+        peer_hints: magnet.peers.iter().map(ToString::to_string).collect(),
+        added_at_unix: now_unix(),
+    };
+    desk.store
+        .torrents()
+        .upsert(record)
+        .map_err(|error| ControlError::failed(error.to_string()))?;
+    let titles = plan
+        .iter()
+        .map(|planned| title::of(&planned.virtual_path).name);
+    desk.store
+        .refusals()
+        .lift(&hash, titles.collect())
+        .map_err(|error| ControlError::failed(error.to_string()))?;
+    if !metainfo.layers.is_empty() {
+        desk.store
+            .piece_layers()
+            .save(&hash, metainfo.layers.encode())
+            .map_err(|error| ControlError::failed(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Writes the record and the stubs, all or none.
@@ -186,7 +229,7 @@ fn write(
     hash: TorrentHash,
     plan: &[PlannedStub],
 ) -> Result<Vec<AddedFile>, ControlError> {
-    let Found { metainfo, magnet } = found;
+    let magnet = &found.magnet;
     let stub_of = |planned: &PlannedStub| {
         Stub::new(
             &desk.url,
@@ -204,19 +247,7 @@ fn write(
         ))
     });
     let stubs: Vec<(&PlannedStub, Stub)> = stubs.collect::<Result<_, ControlError>>()?;
-    let record = TorrentRecord {
-        hash,
-        name: metainfo.info.name().to_owned(),
-        info_dict: Some(metainfo.info_bytes.to_vec()),
-        trackers: metainfo.trackers.clone(),
-        web_seeds: magnet.web_seeds.clone(),
-        peer_hints: magnet.peers.iter().map(ToString::to_string).collect(),
-        added_at_unix: now_unix(),
-    };
-    desk.store
-        .torrents()
-        .upsert(record)
-        .map_err(|error| ControlError::failed(error.to_string()))?;
+    save(desk, found, hash, plan)?;
     let mut created: Vec<&str> = Vec::new();
     for (planned, stub) in &stubs {
         match desk.shelf.stubs().write(&planned.virtual_path, stub) {

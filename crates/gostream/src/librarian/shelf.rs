@@ -1,18 +1,41 @@
 //! The tree that the mount shows, made from the stubs on disk and the inode numbers of the database.
 //!
-//! A refresh scans the whole tree and publishes it at once or, when the scan fails, keeps the old one: a
-//! folder that cannot be read never makes titles vanish.
+//! A look reads what changed (or everything), compares it with what is shown, and publishes a whole new tree or
+//! nothing: what cannot be read stays as it was (`gostream_store::scan`), and is named by [`Shelf::trouble`].
+//! `known` tells the scan what is shown, `numbers` gives each thing its inode number, `root` tells an emptied
+//! library from a disk that is not mounted, `watcher` calls for a look when the disk changed.
 
+mod known;
+mod numbers;
+mod root;
+
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use gostream_fs::{Node, Publisher, Tree, TreeEntry};
 use gostream_http::ControlError;
-use gostream_store::{Found, FoundKind, InodeKey, Store, StubTree};
+use gostream_store::{Earlier, Found, FoundKind, Look, Scanned, Store, StubTree};
 use parking_lot::Mutex;
+
+use self::known::Known;
+use super::inotify::Watch;
+use crate::clock::now_unix;
 
 /// Paths of stubs that cannot be used, and why.
 pub(crate) type Broken = Arc<Vec<(String, String)>>;
+
+/// So many remarks are remembered, so that none is logged at each look.
+const REMARKS_MAX: usize = 10_000;
+
+/// Where to look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope<'a> {
+    /// Everywhere.
+    All,
+    /// In these folders, and in new ones.
+    Folders(&'a HashSet<String>),
+}
 
 /// The library's tree.
 pub(crate) struct Shelf {
@@ -21,8 +44,12 @@ pub(crate) struct Shelf {
     /// What is on the shelf; `None` when it must be looked at again.
     shown: Mutex<Option<(Arc<Tree>, Broken)>>,
     publisher: OnceLock<Publisher>,
-    /// One refresh at a time, so that an older scan never replaces a newer one.
-    refreshing: Mutex<()>,
+    /// One look at a time, so that an older scan never replaces a newer one.
+    looking: Mutex<()>,
+    /// Hears of changes; a server has one.
+    watch: OnceLock<Arc<Watch>>,
+    trouble: Mutex<Option<String>>,
+    remarks: Mutex<HashSet<String>>,
 }
 
 impl Shelf {
@@ -33,7 +60,10 @@ impl Shelf {
             store,
             shown: Mutex::new(None),
             publisher: OnceLock::new(),
-            refreshing: Mutex::new(()),
+            looking: Mutex::new(()),
+            watch: OnceLock::new(),
+            trouble: Mutex::new(None),
+            remarks: Mutex::default(),
         }
     }
 
@@ -45,16 +75,26 @@ impl Shelf {
         self.stubs.root()
     }
 
-    /// A complete tree for a mount, and what is not in it.
-    pub(crate) fn scan(&self) -> Result<(Tree, Broken), ControlError> {
-        let (tree, broken) = scan(&self.stubs, &self.store)?;
-        for (path, why) in broken.iter() {
-            tracing::warn!(path, why, "this stub is not shown");
-        }
-        Ok((tree, broken))
+    /// Why a part of what is shown may be out of date; none when all could be read.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
     }
 
-    /// The tree of this mount is ours, and refreshes are shown by it from now on.
+    /// A complete tree for a mount, and what is not in it. Changes are heard from now on, by the watch that is
+    /// returned.
+    pub(crate) fn open(&self) -> Result<(Tree, Broken, Arc<Watch>), ControlError> {
+        let watch = Arc::clone(self.watch.get_or_init(|| Arc::new(Watch::new())));
+        let (tree, broken) = self.first_look()?;
+        let shown = tree.iter().map(gostream_fs::NodeRef::ino).collect();
+        match self.store.inodes().sweep(shown, now_unix()) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old inode numbers were forgotten"),
+            Err(error) => tracing::warn!(%error, "old inode numbers stay"),
+        }
+        Ok((tree, broken, watch))
+    }
+
+    /// The tree of this mount is ours, and what changes is shown by it from now on.
     pub(crate) fn publish_to(&self, publisher: Publisher, broken: Broken) {
         *self.shown.lock() = Some((publisher.tree(), broken));
         // A server mounts once.
@@ -63,75 +103,229 @@ impl Shelf {
 
     /// The stubs changed: a mount shows them when this returns.
     pub(crate) fn refresh(&self) -> Result<(), ControlError> {
-        let _one = self.refreshing.lock();
+        self.look(Scope::All)
+    }
+
+    /// Looks at the disk; a mount shows what changed there when this returns.
+    ///
+    /// # Errors
+    /// When the library cannot be read; what is shown stays.
+    pub(crate) fn look(&self, scope: Scope<'_>) -> Result<(), ControlError> {
+        let _one = self.looking.lock();
         let Some(publisher) = self.publisher.get() else {
             *self.shown.lock() = None;
             return Ok(());
         };
-        let (tree, broken) = scan(&self.stubs, &self.store)?;
-        publisher.publish(tree).wait();
-        *self.shown.lock() = Some((publisher.tree(), broken));
+        let result = self.look_again(publisher, scope);
+        if let Err(error) = &result {
+            self.set_trouble(Some(error.to_string()));
+        }
+        result
+    }
+
+    fn before(&self, publisher: &Publisher) -> (Arc<Tree>, Broken) {
+        let shown = self.shown.lock();
+        let broken = shown.as_ref().map(|(_, broken)| Arc::clone(broken));
+        (publisher.tree(), broken.unwrap_or_default())
+    }
+
+    fn look_again(&self, publisher: &Publisher, scope: Scope<'_>) -> Result<(), ControlError> {
+        let mut broken_now = Broken::default();
+        let published = publisher.publish_scan(|| {
+            let (tree, broken) = self.before(publisher);
+            let (new, found) = self.changed(&tree, &broken, scope)?;
+            broken_now = found;
+            Ok::<_, ControlError>(new)
+        })?;
+        let Some(published) = published else {
+            return Ok(());
+        };
+        // The kernel may keep a folder locked for somebody who changes it: nothing that a change needs is held.
+        published.wait();
+        *self.shown.lock() = Some((publisher.tree(), broken_now));
+        if let Some(watch) = self.watch.get() {
+            watch.keep_only(&publisher.tree());
+        }
+        root::keep(&self.store, self.root(), &publisher.tree());
         Ok(())
+    }
+
+    /// The tree as it is on the disk now, if that differs from what is shown.
+    fn changed(
+        &self,
+        tree: &Tree,
+        broken: &Broken,
+        scope: Scope<'_>,
+    ) -> Result<(Option<Tree>, Broken), ControlError> {
+        let known = Known::new(tree, broken);
+        let changed = match scope {
+            Scope::All => None,
+            Scope::Folders(folders) => Some(folders),
+        };
+        let scanned = self.scan(Some(&known), changed)?;
+        let kept = scanned.kept.first();
+        self.set_trouble(kept.map(|(path, why)| format!("{path:?} cannot be read: {why}")));
+        let (things, broken_now) = sort_out(scanned.found);
+        if *broken_now == **broken && known.is(&things) {
+            return Ok((None, broken_now));
+        }
+        let numbers = numbers::give(&self.store, Some(tree), &things)?;
+        let new = build(&self.stubs, things, numbers)?;
+        Ok((Some(new), broken_now))
+    }
+
+    /// Ends those who read the film at `path` in the mount, if there is one.
+    pub(super) fn close_readers(&self, path: &str) {
+        let Some(publisher) = self.publisher.get() else {
+            return;
+        };
+        if let Some(node) = publisher.tree().find(path) {
+            publisher.close_readers(node.ino());
+        }
     }
 
     /// The films, and the stubs that are not shown. May read the disk.
     pub(crate) fn contents(&self) -> Result<(Arc<Tree>, Broken), ControlError> {
+        if let Some(publisher) = self.publisher.get() {
+            return Ok(self.before(publisher));
+        }
         let mut shown = self.shown.lock();
         if let Some(contents) = shown.as_ref() {
             return Ok(contents.clone());
         }
-        let (tree, broken) = scan(&self.stubs, &self.store)?;
+        let (tree, broken) = self.first_look()?;
         Ok(shown.insert((Arc::new(tree), broken)).clone())
+    }
+
+    /// Refuses when the library is not where it was: what is written now could land beneath a disk that is not
+    /// mounted.
+    pub(crate) fn check_source(&self) -> Result<(), ControlError> {
+        let Some(publisher) = self.publisher.get() else {
+            if !root::is_kept(&self.store, self.root()) {
+                self.contents()?;
+            }
+            return Ok(());
+        };
+        if !root::is_shown(self.root(), &publisher.tree()) {
+            self.refresh()?;
+        }
+        match self.trouble() {
+            None => Ok(()),
+            Some(trouble) => Err(ControlError::failed(format!(
+                "nothing is changed while a part of the library cannot be read: {trouble}"
+            ))),
+        }
+    }
+
+    /// Whether the root on disk is the folder that is shown.
+    pub(crate) fn root_is_shown(&self) -> bool {
+        self.publisher
+            .get()
+            .is_none_or(|publisher| root::is_shown(self.root(), &publisher.tree()))
+    }
+
+    fn first_look(&self) -> Result<(Tree, Broken), ControlError> {
+        let scanned = self.scan(None, None)?;
+        let (things, broken) = sort_out(scanned.found);
+        let has_films = things
+            .iter()
+            .any(|thing| matches!(thing.kind, FoundKind::Film(_)));
+        root::check_start(&self.store, self.root(), has_films)?;
+        let numbers = numbers::give(&self.store, None, &things)?;
+        let tree = build(&self.stubs, things, numbers)?;
+        root::keep(&self.store, self.root(), &tree);
+        Ok((tree, broken))
+    }
+
+    fn scan(
+        &self,
+        earlier: Option<&dyn Earlier>,
+        changed: Option<&HashSet<String>>,
+    ) -> Result<Scanned, ControlError> {
+        let watch = self.watch.get();
+        let enter = |folder: &str, on_disk: &Path| {
+            if let Some(watch) = watch {
+                watch.enter(folder, on_disk);
+            }
+        };
+        let look = Look {
+            earlier,
+            changed,
+            enter: &enter,
+        };
+        let scanned = self
+            .stubs
+            .look(look)
+            .map_err(|error| ControlError::failed(error.to_string()))?;
+        self.remark(&scanned);
+        Ok(scanned)
+    }
+
+    /// Logs what is not shown, each of it once.
+    fn remark(&self, scanned: &Scanned) {
+        let mut remarks = self.remarks.lock();
+        let broken = scanned.found.iter().filter_map(|thing| match &thing.kind {
+            FoundKind::Broken(why) => Some(format!("{:?}: {why}", thing.path)),
+            FoundKind::Dir | FoundKind::Film(_) | FoundKind::SideCar { .. } => None,
+        });
+        for remark in scanned.left_out.iter().cloned().chain(broken) {
+            if remarks.contains(&remark) {
+                continue;
+            }
+            tracing::warn!("not shown: {remark}");
+            if remarks.len() >= REMARKS_MAX {
+                remarks.clear();
+            }
+            remarks.insert(remark);
+        }
+    }
+
+    fn set_trouble(&self, now: Option<String>) {
+        let mut trouble = self.trouble.lock();
+        if *trouble == now {
+            return;
+        }
+        match &now {
+            Some(why) => tracing::warn!(
+                why,
+                "a part of the library cannot be read; it is shown as it was"
+            ),
+            None => tracing::info!("the library can be read again"),
+        }
+        *trouble = now;
     }
 }
 
-fn scan(stubs: &StubTree, store: &Store) -> Result<(Tree, Broken), ControlError> {
-    let found = stubs
-        .scan()
-        .map_err(|error| ControlError::failed(error.to_string()))?;
+/// What is shown, and the stubs that cannot be; both in the order of their paths.
+fn sort_out(found: Vec<Found>) -> (Vec<Found>, Broken) {
     let mut broken = Vec::new();
-    let mut shown = Vec::with_capacity(found.len());
-    let mut keys = Vec::with_capacity(found.len());
-    for Found {
-        path, kind, mtime, ..
-    } in found
-    {
-        let (key, node) = match kind {
-            FoundKind::Dir => (InodeKey::directory(&path), Node::Dir),
-            FoundKind::Stub(stub) => (
-                InodeKey::film(&path, &stub.hash, stub.index),
-                Node::Media(Arc::new(stub)),
-            ),
-            FoundKind::SideCar { len } => {
-                let source = stubs.root().join(&path);
-                (InodeKey::file(&path), Node::SideCar { len, source })
-            }
-            FoundKind::BrokenStub(why) => {
-                broken.push((path, why.to_string()));
-                continue;
-            }
-            FoundKind::Unreadable(why) => {
-                broken.push((path, why.to_string()));
-                continue;
-            }
-        };
-        keys.push(key);
-        shown.push((path, mtime, node));
+    let mut things = Vec::with_capacity(found.len());
+    for thing in found {
+        match thing.kind {
+            FoundKind::Broken(why) => broken.push((thing.path, why)),
+            FoundKind::Dir | FoundKind::Film(_) | FoundKind::SideCar { .. } => things.push(thing),
+        }
     }
-    let inodes = store
-        .inodes()
-        .assign(keys)
-        .map_err(|error| ControlError::failed(error.to_string()))?;
-    let entries = shown
-        .into_iter()
-        .zip(inodes)
-        .map(|((path, mtime, node), ino)| TreeEntry {
-            path,
+    (things, Arc::new(broken))
+}
+
+fn build(stubs: &StubTree, things: Vec<Found>, numbers: Vec<u64>) -> Result<Tree, ControlError> {
+    let entries = things.into_iter().zip(numbers).map(|(thing, ino)| {
+        let node = match thing.kind {
+            FoundKind::Film(stub) => Node::Media(stub),
+            FoundKind::SideCar { len } => Node::SideCar {
+                len,
+                source: stubs.root().join(&thing.path),
+            },
+            FoundKind::Dir | FoundKind::Broken(_) => Node::Dir,
+        };
+        TreeEntry {
+            path: thing.path,
             ino,
-            mtime,
+            mtime: thing.mtime,
+            stamp: thing.stamp,
             node,
-        });
-    let tree =
-        Tree::build(entries.collect()).map_err(|error| ControlError::failed(error.to_string()))?;
-    Ok((tree, Arc::new(broken)))
+        }
+    });
+    Tree::build(entries.collect()).map_err(|error| ControlError::failed(error.to_string()))
 }

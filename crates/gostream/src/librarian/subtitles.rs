@@ -11,7 +11,7 @@ use gostorm_wire::InfoHash;
 use gostream_library::{PlannedSidecar, PlannedStub};
 use tokio::sync::oneshot;
 
-use super::desk::Desk;
+use super::desk::{Desk, on_disk, tree_error};
 
 /// The largest subtitle that is copied; image-based ones of a long film reach some 10 MiB.
 const SUBTITLE_LEN_MAX: u64 = 32 << 20;
@@ -64,14 +64,9 @@ async fn copy_all(desk: Arc<Desk>, info_hash: InfoHash, wanted: Vec<PlannedSidec
 
 async fn copy(desk: &Desk, info_hash: InfoHash, sidecar: &PlannedSidecar) -> Result<(), String> {
     let file = sidecar.torrent_file;
-    let request = OpenRequest {
-        info_hash,
-        trackers: Vec::new(),
-        hints: Vec::new(),
-    };
     let stream = desk
         .engine
-        .open(request, Arc::new(move |_| Some(file)))
+        .open(OpenRequest::from(info_hash), Arc::new(move |_| Some(file)))
         .map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     let mut tries = 0;
@@ -91,18 +86,20 @@ async fn copy(desk: &Desk, info_hash: InfoHash, sidecar: &PlannedSidecar) -> Res
             Err(error) => return Err(error.to_string()),
         }
     }
-    let (stubs, path) = (desk.shelf.stubs().clone(), sidecar.virtual_path.clone());
-    let written = tokio::task::spawn_blocking(move || stubs.write_sidecar(&path, &bytes)).await;
-    written
-        .map_err(|panic| panic.to_string())?
-        .map_err(|error| error.to_string())
+    let (shelf, path) = (Arc::clone(&desk.shelf), sidecar.virtual_path.clone());
+    let written = on_disk(move || {
+        shelf.check_source()?;
+        let written = shelf.stubs().write_sidecar(&path, &bytes);
+        written.map_err(|error| tree_error(&error))
+    });
+    written.await.map_err(|error| error.to_string())
 }
 
 async fn read(stream: &Stream, offset: u64, len: u32) -> Result<Vec<u8>, ReadError> {
     let (tell, told) = oneshot::channel();
     stream.read(offset, len, move |result| {
         // The copy may have been given up.
-        let _ = tell.send(result.map(<[u8]>::to_vec));
+        let _ = tell.send(result.map(|bytes| bytes.to_vec()));
     });
     told.await.unwrap_or(Err(ReadError::Unavailable))
 }

@@ -38,7 +38,12 @@ impl Finished {
 pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gostream"));
     // The user's own settings must not leak into a test.
-    for name in ["MKV_PROXY_CONFIG_PATH", "STATE_DIRECTORY", "RUST_LOG"] {
+    for name in [
+        "MKV_PROXY_CONFIG_PATH",
+        "STATE_DIRECTORY",
+        "NOTIFY_SOCKET",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command

@@ -40,6 +40,24 @@ pub(crate) fn assert_same(original: &File, shown: &File, offset: u64, length: us
     }
 }
 
+/// What the mount says of a film, by the name after `user.gostream.`.
+pub(crate) fn attribute(path: &Path, name: &str) -> String {
+    let mut buffer = [0; 4096];
+    let name = format!("user.gostream.{name}");
+    let len = rustix::fs::getxattr(path, name.as_str(), &mut buffer).unwrap();
+    String::from_utf8(buffer[..len].to_vec()).unwrap()
+}
+
+/// Bytes of a film that the server holds verified.
+pub(crate) fn buffered(path: &Path) -> u64 {
+    let held = attribute(path, "buffered");
+    let ranges = held.split(',').filter_map(|range| range.split_once('-'));
+    let number = |text: &str| text.parse::<u64>().unwrap();
+    ranges
+        .map(|(first, last)| number(last) - number(first) + 1)
+        .sum()
+}
+
 /// Makes the kernel forget what it has cached of a file, so that the next read asks the server.
 pub(crate) fn forget(path: &Path) {
     let file = File::open(path).unwrap();

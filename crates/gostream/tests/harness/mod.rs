@@ -4,13 +4,28 @@
 //! process id. Waiting is always `wait::until`: a condition and a deadline. A tool that is missing
 //! fails the test with the command that installs it.
 
+pub(crate) mod aria2;
 pub(crate) mod cli;
+pub(crate) mod client;
 pub(crate) mod content;
+pub(crate) mod dht;
+pub(crate) mod http;
 pub(crate) mod media;
+pub(crate) mod mounts;
+pub(crate) mod netns;
+pub(crate) mod nginx;
+pub(crate) mod npm_tracker;
 pub(crate) mod process;
+pub(crate) mod qbittorrent;
+pub(crate) mod router;
 pub(crate) mod server;
+pub(crate) mod shared;
+pub(crate) mod smbd;
+pub(crate) mod stubs;
 pub(crate) mod swarm;
+pub(crate) mod tmpfs;
 pub(crate) mod tracker;
+pub(crate) mod transmission;
 pub(crate) mod wait;
 
 use std::net::TcpListener;

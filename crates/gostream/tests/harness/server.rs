@@ -1,5 +1,6 @@
 //! A running `gostream serve` with directories of its own.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 use super::cli::{self, Finished};
 use super::free_port;
+use super::netns::Namespace;
 use super::process::Process;
 
 /// How long a start or a stop may take on a busy machine.
@@ -36,10 +38,18 @@ impl Place {
         let config = directory.path().join("config.json");
         let mut document = Map::new();
         document.insert("torrent_port".to_owned(), json!(free_port()));
-        document.insert("proxy_listen_port".to_owned(), json!(free_port()));
+        // The machine's own router is none of a test's business.
+        document.insert("port_forwarding".to_owned(), json!("off"));
+        // A test that asks at a web port opens it.
+        document.insert("proxy_listen_port".to_owned(), json!(0));
         document.insert("metrics_port".to_owned(), json!(free_port()));
         let url = format!("http://127.0.0.1:{}", free_port());
         document.insert("gostorm_url".to_owned(), json!(url));
+        // Nothing of a test goes to the internet.
+        document.insert("dht".to_owned(), json!(false));
+        document.insert("lsd".to_owned(), json!(false));
+        // Films come from their peers; the tests of the warm cache turn it on.
+        document.insert("warm_cache".to_owned(), json!(false));
         document.extend(settings.as_object().unwrap().clone());
         fs::write(&config, Value::Object(document).to_string()).unwrap();
         Self {
@@ -47,6 +57,14 @@ impl Place {
             config,
             _directory: directory,
         }
+    }
+
+    /// Changes settings, for the next start.
+    pub(crate) fn set(&self, settings: &Value) {
+        let text = fs::read_to_string(&self.config).unwrap();
+        let mut document: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        document.extend(settings.as_object().unwrap().clone());
+        fs::write(&self.config, Value::Object(document).to_string()).unwrap();
     }
 
     /// Runs another subcommand on the same directories.
@@ -104,9 +122,27 @@ impl Server {
 
     /// Starts a server and waits for its ready line.
     pub(crate) fn start_in(place: Place) -> Self {
+        Self::start_by(place, |command| command)
+    }
+
+    /// Like [`Server::start_in`], in a network of the test's own.
+    pub(crate) fn start_inside(place: Place, namespace: &Namespace) -> Self {
+        Self::start_by(place, |command| namespace.inside(&command))
+    }
+
+    /// Like [`Server::start_in`], with a variable of the environment.
+    pub(crate) fn start_with(place: Place, name: &str, value: &OsStr) -> Self {
+        Self::start_by(place, |mut command| {
+            command.env(name, value);
+            command
+        })
+    }
+
+    fn start_by(place: Place, change: impl FnOnce(Command) -> Command) -> Self {
         let mut command = cli::binary();
         command.arg("--config").arg(&place.config);
         command.arg("--data-dir").arg(&place.data_dir).arg("serve");
+        let mut command = change(command);
         let process = Process::start("gostream serve", &mut command);
         let mut mount = place.mount();
         loop {
@@ -213,6 +249,16 @@ impl Server {
     /// True once the process has ended.
     pub(crate) fn ended(&mut self) -> bool {
         self.process.ended()
+    }
+
+    /// Has it stand still (SIGSTOP) until [`Server::resume`].
+    pub(crate) fn pause(&self) {
+        self.process.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.process.signal(rustix::process::Signal::CONT);
     }
 
     /// Stops it by SIGTERM; the exit status and the directories.

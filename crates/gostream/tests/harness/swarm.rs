@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{python, tool};
+use super::{media, python, tool};
 
 /// How long a tool may take to start, on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -69,6 +69,32 @@ impl Torrent {
 
     fn directory_of_data(&self) -> &Path {
         self.data.parent().unwrap()
+    }
+}
+
+/// The short film as a torrent that one seeder shares, as long as this lives.
+pub(crate) struct SharedFilm {
+    /// What the seeder has.
+    pub(crate) original: PathBuf,
+    pub(crate) torrent: Torrent,
+    pub(crate) seeder: Peer,
+}
+
+impl SharedFilm {
+    pub(crate) fn start() -> Self {
+        let original = media::short_film();
+        let torrent = Torrent::make(&original, 64 * 1024, None, &[]);
+        let seeder = Peer::seeder(&torrent, "127.0.0.2", &[]);
+        Self {
+            original,
+            torrent,
+            seeder,
+        }
+    }
+
+    /// A link that leads to the seeder without a tracker.
+    pub(crate) fn magnet(&self) -> String {
+        self.torrent.magnet_of_peers(&[self.seeder.address])
     }
 }
 

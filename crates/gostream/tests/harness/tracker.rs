@@ -1,4 +1,4 @@
-//! A real HTTP tracker: Debian's opentracker, which serves only the torrents that it was told.
+//! A real HTTP and UDP tracker: Debian's opentracker, which serves only the torrents that it was told.
 
 use std::fs;
 use std::net::TcpStream;
@@ -57,6 +57,11 @@ impl Tracker {
     /// The announce URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/announce", self.port)
+    }
+
+    /// The announce URL over UDP.
+    pub(crate) fn udp_url(&self) -> String {
+        format!("udp://127.0.0.1:{}/announce", self.port)
     }
 
     /// Serves a torrent, by its info hash in hex, from now on.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../harness/mod.rs"]
+#[allow(dead_code, reason = "each of the binaries uses a part")]
 mod harness;
 
 mod bad_input;

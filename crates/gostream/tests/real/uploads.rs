@@ -34,7 +34,7 @@ fn a_leecher_gets_verified_pieces_of_the_film_that_is_played_and_none_that_was_g
     });
     let peer = format!("127.0.0.1:{}", server.torrent_port());
     let head = HEAD.to_string();
-    let arguments = ["--peer", &peer, "--head", &head];
+    let arguments = ["--peer", &peer, "--alone", "--head", &head];
     let mut leecher = Peer::leecher(&torrent, "127.0.0.4", &arguments);
     wait::until("pieces are had of the server", LIMIT, || {
         (leecher.figure("pieces") >= 8).then_some(())

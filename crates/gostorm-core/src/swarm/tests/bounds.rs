@@ -62,6 +62,7 @@ fn blame_reaches_a_peer_that_stays_however_many_come_and_go() {
             addr: SocketAddr::from(([127, 0, 0, 2], 6881)),
             incoming: false,
             fast: true,
+            v2: false,
             rtt_us: None,
         });
         bench.give(Input::Closed { peer: PeerKey(key) });

@@ -50,6 +50,37 @@ fn a_driver_that_was_away_blames_no_peer_for_the_gap() {
 }
 
 #[test]
+fn when_the_network_goes_reads_wait_and_when_it_is_back_everybody_is_dialled_at_once() {
+    let mut bench = Bench::new(20);
+    let addrs: Vec<SocketAddr> = (1..=3)
+        .map(|host| ([127, 0, 0, host], 6881).into())
+        .collect();
+    bench.give(Input::Candidates {
+        source: crate::Source::Tracker,
+        addrs,
+    });
+    bench.turn();
+    bench.seed(1);
+    bench.read(1, 0, 1_000);
+    let first = requests(&bench.turn(), &bench.swarm);
+    bench.give(Input::Network { up: false });
+    let mut meanwhile = bench.wait_until(Time(20_000_000));
+    meanwhile.retain(|output| !matches!(output, Output::Lease { .. }));
+    assert_eq!(meanwhile, vec![], "nothing is dialled, announced or failed");
+    bench.give(Input::Network { up: true });
+    let dials = |outputs: &[Output]| {
+        let dials = outputs
+            .iter()
+            .filter(|output| matches!(output, Output::Dial { .. }));
+        dials.count()
+    };
+    assert_eq!(dials(&bench.turn()), 3);
+    bench.seed(1);
+    let again = requests(&bench.turn(), &bench.swarm);
+    assert_eq!(again[0], first[0], "the read that waited is served first");
+}
+
+#[test]
 fn a_rejected_block_is_asked_of_another_peer() {
     let mut bench = Bench::new(20);
     bench.seed(1);

@@ -66,6 +66,7 @@ impl Bench {
             addr: SocketAddr::from(([127, 0, 1, u8::try_from(key).unwrap()], 6881)),
             incoming: true,
             fast,
+            v2: false,
             rtt_us: None,
         });
     }
@@ -440,6 +441,7 @@ fn a_leecher_finds_a_place_in_a_torrent_that_dialled_all_it_may_and_a_crowd_does
             addr: addr.parse().unwrap(),
             incoming: true,
             fast: true,
+            v2: false,
             rtt_us: None,
         });
         !outputs

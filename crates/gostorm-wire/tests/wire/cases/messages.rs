@@ -5,13 +5,13 @@ use super::build::{bytes, dict, int, text};
 type Case = (&'static str, Vec<u8>);
 
 /// A message: its length prefix, made from what follows.
-fn message(id: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn message(id: u8, payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len() + 1).unwrap();
     [&len.to_be_bytes(), [id].as_slice(), payload].concat()
 }
 
 /// Big-endian numbers.
-fn numbers(numbers: &[u32]) -> Vec<u8> {
+pub(super) fn numbers(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_be_bytes()).collect()
 }
 
@@ -217,5 +217,54 @@ pub(crate) fn ut_metadata() -> Vec<Case> {
         ("a-list", b"le".to_vec()),
         ("empty", vec![]),
         ("deep", b"l".repeat(500)),
+    ]
+}
+
+pub(crate) fn pex() -> Vec<Case> {
+    let v4 = [192, 0, 2, 1, 0x1A, 0xE1];
+    let v6 = *b"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x1A\xE1";
+    let added = |list: &[u8]| dict(&[("added", bytes(list))]);
+    vec![
+        (
+            "everything",
+            dict(&[
+                ("added", bytes(&v4)),
+                ("added.f", bytes(&[0x13])),
+                ("added6", bytes(&v6)),
+                ("added6.f", bytes(&[0xFF])),
+                ("dropped", bytes(&v4.repeat(2))),
+                ("dropped6", bytes(&v6)),
+            ]),
+        ),
+        ("nothing", b"de".to_vec()),
+        (
+            "fewer-flags-than-peers",
+            dict(&[("added", bytes(&v4.repeat(2))), ("added.f", bytes(&[2]))]),
+        ),
+        (
+            "more-flags-than-peers",
+            dict(&[("added", bytes(&v4)), ("added.f", bytes(&[2; 9]))]),
+        ),
+        ("port-0", added(&[192, 0, 2, 1, 0, 0])),
+        ("unspecified", added(&[0, 0, 0, 0, 1, 1])),
+        ("multicast", added(&[239, 0, 0, 1, 1, 1])),
+        ("three-hundred", added(&v4.repeat(300))),
+        (
+            "as-many-as-are-borne",
+            dict(&[
+                ("added", bytes(&v4.repeat(1_000))),
+                ("dropped", bytes(&v4.repeat(1_000))),
+            ]),
+        ),
+        ("one-too-many", added(&v4.repeat(2_001))),
+        ("half-an-address", added(&v4[..5])),
+        (
+            "half-an-address-of-v6",
+            dict(&[("dropped6", bytes(&v6[1..]))]),
+        ),
+        ("a-number-for-a-list", dict(&[("added", int(6))])),
+        ("a-list", b"le".to_vec()),
+        ("cut-short", b"d5:added6:abc".to_vec()),
+        ("empty", vec![]),
     ]
 }

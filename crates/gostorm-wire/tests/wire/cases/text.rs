@@ -180,3 +180,52 @@ fn bad_answers() -> Vec<Case> {
         ("deep", b"d1:a".repeat(200)),
     ]
 }
+
+/// Announces on the local network, and what only looks like one.
+pub(crate) fn local_announces() -> Vec<(&'static str, Vec<u8>)> {
+    let hash = "ab".repeat(20);
+    let search = |headers: &[&str]| {
+        let headers: String = headers
+            .iter()
+            .map(|header| format!("{header}\r\n"))
+            .collect();
+        format!("BT-SEARCH * HTTP/1.1\r\n{headers}\r\n\r\n").into_bytes()
+    };
+    let host = "Host: 239.192.152.143:6771";
+    let infohash = format!("Infohash: {hash}");
+    let infohash = infohash.as_str();
+    let many: Vec<&str> = [host, "Port: 1"]
+        .into_iter()
+        .chain([infohash; 60])
+        .collect();
+    vec![
+        (
+            "plain",
+            search(&[host, "Port: 6881", infohash, "cookie: a1b2"]),
+        ),
+        (
+            "two-torrents",
+            search(&[
+                "PORT:6881",
+                infohash,
+                "INFOHASH:  0101010101010101010101010101010101010101",
+            ]),
+        ),
+        ("sixty-torrents", search(&many)),
+        ("no-torrent", search(&[host, "Port: 6881"])),
+        ("no-port", search(&[host, infohash])),
+        ("port-0", search(&["Port: 0", infohash])),
+        ("port-70000", search(&["Port: 70000", infohash])),
+        ("half-a-hash", search(&["Port: 1", "Infohash: abcdef"])),
+        (
+            "long-cookie",
+            search(&["Port: 1", infohash, &format!("cookie: {}", "x".repeat(65))]),
+        ),
+        (
+            "another-request",
+            b"M-SEARCH * HTTP/1.1\r\nPort: 1\r\n\r\n".to_vec(),
+        ),
+        ("not-text", vec![0xFF; 40]),
+        ("empty", vec![]),
+    ]
+}

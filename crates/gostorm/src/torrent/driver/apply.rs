@@ -1,28 +1,35 @@
 //! What one event changes: a command, an errand's result, an incoming peer.
 
-use std::time::Instant;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-use gostorm_core::Time;
 use gostorm_core::resolve::ResolveInput;
+use gostorm_core::{Input, Stats, Time};
 
 use super::{Driver, Phase};
+use crate::discovery::Found;
 use crate::error::ResolveError;
-use crate::handle::{Command, TorrentState};
+use crate::handle::{Command, Glimpse, TorrentState};
 use crate::listen::Incoming;
-use crate::read::ReadError;
+use crate::read::{FileChoice, ReadError};
 use crate::torrent::errand::Errand;
+use crate::torrent::links::Greeted;
 
 impl Driver {
     pub(super) fn command(&mut self, now: Time, command: Command) {
         if let Command::Inspect { reply } = command {
             // Who asked may have gone.
             let _ = reply.send(self.state());
+        } else if matches!(command, Command::Forget) {
+            self.forgotten = true;
+        } else if let Command::Glimpse { choice, tell } = command {
+            tell(self.glimpse(&choice));
         } else if matches!(self.phase, Phase::Running(_)) {
             self.command_running(now, command);
         } else if let Phase::Hopeless(why) = &self.phase {
             refuse(command, why);
         } else {
-            self.command_early(command);
+            self.command_early(now, command);
         }
     }
 
@@ -46,38 +53,112 @@ impl Driver {
                 offset,
                 len,
             } => running.position(now, links, reader, offset, len),
+            Command::Expect {
+                reader,
+                offset,
+                read,
+            } => running.expect(now, links, reader, offset, read),
             Command::Close { reader } => running.close(now, links, reader),
             Command::Resolve { done, .. } => {
                 // Who asked may have gone.
                 let _ = done.send(Ok(running.info_bytes.clone()));
             }
-            Command::Inspect { .. } => {}
+            Command::Inspect { .. } | Command::Glimpse { .. } | Command::Forget => {}
         }
     }
 
     /// While it is not known where the files lie, commands wait.
-    fn command_early(&mut self, command: Command) {
+    fn command_early(&mut self, now: Time, command: Command) {
         match command {
             Command::Open(opening) => self.opened.push(opening),
-            Command::Read(read) => self.early.push(read),
+            Command::Read(read) => {
+                let wanted = self.time_of(read.since + self.links.shared.config.read_deadline);
+                let deadline = self.patience.deadline(now, wanted, false);
+                let deadline = self.start + Duration::from_micros(deadline.0);
+                self.early.push(read, deadline);
+            }
             Command::Close { reader } => {
                 self.opened.retain(|open| open.reader != reader);
                 self.early.close(reader);
             }
             Command::Resolve { progress, done } => self.wishes.push((progress, done)),
-            Command::Position { .. } | Command::Inspect { .. } => {}
+            Command::Expect {
+                reader,
+                offset,
+                read,
+            } => {
+                let mut opened = self.opened.iter_mut();
+                if let Some(opening) = opened.find(|open| open.reader == reader) {
+                    opening.expected = Some((offset, read));
+                }
+            }
+            Command::Position { .. }
+            | Command::Inspect { .. }
+            | Command::Glimpse { .. }
+            | Command::Forget => {}
+        }
+    }
+
+    fn glimpse(&self, choice: &FileChoice) -> Glimpse {
+        match &self.phase {
+            Phase::Running(running) => running.glimpse(choice),
+            Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => Glimpse::default(),
+        }
+    }
+
+    /// Fails the reads whose time is over before there is a swarm.
+    pub(super) fn fail_late_early(&mut self, now: Time) {
+        if let Some(since) = self.early.fail_late(Instant::now())
+            && let Some(rest) = self.patience.failed(now, self.time_of(since))
+        {
+            self.links.rests(rest);
         }
     }
 
     pub(super) fn state(&self) -> TorrentState {
+        let (now, trackers) = (self.now(), &self.links.trackers);
+        let web_seeds = self.links.web_seeds.states();
         match &self.phase {
             Phase::Running(running) => TorrentState {
                 resolved: true,
                 stats: running.swarm.stats(),
                 peers: running.swarm.peer_stats().collect(),
                 readers: running.swarm.reader_stats().collect(),
+                trackers: trackers.states(now, running.swarm.tracker_clocks()),
+                web_seeds,
             },
-            Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => TorrentState::default(),
+            Phase::Searching(search) => TorrentState {
+                trackers: trackers.states(now, search.machine.tracker_clocks()),
+                web_seeds,
+                stats: self.early_stats(now),
+                ..TorrentState::default()
+            },
+            Phase::Starting | Phase::Hopeless(_) => TorrentState {
+                stats: self.early_stats(now),
+                ..TorrentState::default()
+            },
+        }
+    }
+
+    fn early_stats(&self, now: Time) -> Stats {
+        Stats {
+            rest: self.patience.rest(now),
+            ..Stats::default()
+        }
+    }
+
+    /// The trackers, the DHT and the peers learn what has changed about us.
+    pub(super) fn announce_now(&mut self, now: Time) {
+        self.links.introduce_again();
+        match &mut self.phase {
+            Phase::Running(running) => {
+                running.input(now, &mut self.links, Input::AnnounceNow, None)
+            }
+            Phase::Searching(search) => {
+                search.input(now, &mut self.links, ResolveInput::AnnounceNow)
+            }
+            // What is asked later is asked with what is true then.
+            Phase::Starting | Phase::Hopeless(_) => {}
         }
     }
 
@@ -88,16 +169,27 @@ impl Driver {
             stream,
             address,
             theirs,
+            agreed,
         }: Incoming,
     ) {
+        if self.generation.is_none() {
+            return;
+        }
+        self.patience.heard(now);
+        let how = Greeted {
+            theirs,
+            agreed,
+            incoming: true,
+            rtt_us: None,
+        };
         match &mut self.phase {
             Phase::Running(running) => {
                 let size = u32::try_from(running.info_bytes.len()).ok();
-                let peer = self.links.adopt(stream, address, &theirs, true, None, size);
+                let peer = self.links.adopt(stream, address, how, size);
                 running.connected(now, &mut self.links, peer);
             }
             Phase::Searching(search) => {
-                let peer = self.links.adopt(stream, address, &theirs, true, None, None);
+                let peer = self.links.adopt(stream, address, how, None);
                 search.input(
                     now,
                     &mut self.links,
@@ -112,8 +204,35 @@ impl Driver {
         }
     }
 
+    pub(super) fn found(&mut self, now: Time, Found { source, addrs }: Found) {
+        let ours = self.links.shared.announced_port();
+        let own = |addr: &SocketAddr| addr.ip().is_loopback() && addr.port() == ours;
+        let addrs: Vec<SocketAddr> = addrs.into_iter().filter(|addr| !own(addr)).collect();
+        tracing::debug!(torrent = %self.links.info_hash, ?source, count = addrs.len(), "peers found");
+        match &mut self.phase {
+            Phase::Running(running) => {
+                let input = Input::Candidates { source, addrs };
+                running.input(now, &mut self.links, input, None);
+            }
+            Phase::Searching(search) => {
+                let input = ResolveInput::Candidates { source, addrs };
+                search.input(now, &mut self.links, input);
+            }
+            Phase::Starting | Phase::Hopeless(_) => {}
+        }
+    }
+
     pub(super) fn errand(&mut self, now: Time, errand: Errand) {
-        if matches!(errand, Errand::Dialed { outcome: Ok(_), .. }) {
+        let made = matches!(
+            errand,
+            Errand::Dialed { outcome: Ok(_), .. } | Errand::WebSeed { outcome: Ok(_), .. }
+        );
+        if self.generation.is_none() && (made || matches!(errand, Errand::WebSeed { .. })) {
+            // It ended in the moment in which the network did; the machine knows that all connections have.
+            return;
+        }
+        if made {
+            self.patience.heard(now);
             self.wake = None;
         }
         match (&mut self.phase, errand) {
@@ -149,7 +268,10 @@ fn refuse(command: Command, why: &ResolveError) {
         }
         Command::Open(_)
         | Command::Position { .. }
+        | Command::Expect { .. }
         | Command::Close { .. }
-        | Command::Inspect { .. } => {}
+        | Command::Inspect { .. }
+        | Command::Glimpse { .. }
+        | Command::Forget => {}
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gostorm_core::{Input, Output};
+use gostorm_core::{Input, Output, Time};
 
 use super::{Driver, Phase};
 use crate::handle::Command;
@@ -35,15 +35,57 @@ impl Driver {
         ));
     }
 
+    /// Keeps the piece layers that peers gave, once they are all there for a file.
+    pub(super) fn remember_layers(&mut self) {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        let Some(layers) = running.new_layers() else {
+            return;
+        };
+        let info_hash = self.links.info_hash;
+        let write = move |shared: &Shared| shared.store.save_layers(info_hash, &layers);
+        self.links.farewells.spawn(errand::store(
+            Arc::clone(&self.links.shared),
+            "piece layers",
+            write,
+        ));
+    }
+
+    /// Keeps what was found out about a dead swarm, or that it is none.
+    fn remember_rest(&self, now: Time) {
+        let rest = match &self.phase {
+            Phase::Running(running) => running.swarm.stats().rest,
+            Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => self.patience.rest(now),
+        };
+        let links = &self.links;
+        links
+            .shared
+            .rests
+            .tell(Instant::now(), links.info_hash, self.generation, rest);
+    }
+
     /// True when nobody has used the torrent for long enough, and nobody comes in between.
     pub(super) fn goes_to_sleep(&mut self) -> bool {
+        let shared = &self.links.shared;
         if self.handle.users() > 0 {
-            self.idle_since = None;
+            if self.idle_since.take().is_some() {
+                shared.idle.leave(&self.handle);
+            }
+            self.handle.stay_awake();
             return false;
         }
         let since = *self.idle_since.get_or_insert_with(Instant::now);
-        let shared = &self.links.shared;
-        since.elapsed() >= self.sleep_after() && shared.retire(self.links.info_hash, &self.handle)
+        if !self.was_played() {
+            shared.idle.enter(&self.handle);
+        }
+        let sleeps = since.elapsed() >= self.sleep_after() || self.handle.may_sleep_now();
+        sleeps && shared.retire(self.links.info_hash, &self.handle)
+    }
+
+    /// Somebody read it in sequence, or may have wanted to.
+    fn was_played(&self) -> bool {
+        matches!(&self.phase, Phase::Running(running) if running.swarm.was_played())
     }
 
     /// From the last close to sleep: a library scan opens thousands of files for a moment.
@@ -62,7 +104,16 @@ impl Driver {
     /// Answers every read, tells the trackers, gives every byte back.
     pub(super) async fn finish(mut self) {
         let now = self.now();
-        self.remember_peers();
+        if self.forgotten {
+            // From now on an open of it wakes it anew.
+            self.links
+                .shared
+                .leave_awake(self.links.info_hash, &self.handle);
+        } else {
+            self.remember_peers();
+            self.remember_rest(now);
+            self.remember_layers();
+        }
         self.early.fail_all(ReadError::ShuttingDown);
         // Peers that come now are turned away, while the trackers still hear our farewell.
         self.incoming.close();
@@ -84,6 +135,7 @@ impl Driver {
             Phase::Running(running) => running.input(now, &mut self.links, Input::Shutdown, None),
         }
         self.links.peers.clear();
+        self.links.web_seeds.clear();
         self.links.errands.abort_all();
         let farewells = async { while self.links.farewells.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL_MAX, farewells).await.is_err() {

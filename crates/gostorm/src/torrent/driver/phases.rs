@@ -6,18 +6,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gostorm_core::resolve::ResolveInput;
-use gostorm_core::{Config, Input, Output, Source, Swarm, Time};
-use gostorm_wire::Info;
+use gostorm_core::{Config, HashTrees, Input, Output, Source, Swarm, Time};
+use gostorm_wire::{Info, PieceLayers};
 
 use super::{Driver, Phase};
 use crate::error::ResolveError;
 use crate::handle::Command;
+use crate::limits::{Activity, Share, Sharers};
 use crate::read::ReadError;
 use crate::shared::Shared;
 use crate::store::StoredTorrent;
 use crate::torrent::errand;
 use crate::torrent::running::Running;
 use crate::torrent::search::Search;
+use crate::torrent::trackers::Trackers;
+use crate::tracker::tiers;
 
 impl Driver {
     /// The store has spoken: search for the info dict, or run.
@@ -25,29 +28,39 @@ impl Driver {
         let Some(origin) = self.origin.take() else {
             return;
         };
-        let mut trackers = stored.trackers;
-        trackers.extend(origin.trackers);
-        let mut seen = rustc_hash::FxHashSet::default();
-        trackers.retain(|url| seen.insert(url.clone()));
-        self.links.set_trackers(trackers);
-        let config = Config {
-            connections_max: self.links.shared.config.connections_per_torrent,
-            trackers: self.links.tracker_count(),
-            banned,
-        };
+        let web_seeds = stored.web_seeds.iter().chain(&origin.web_seeds);
+        let info_hash = self.links.info_hash;
+        self.links.web_seeds.set_urls(info_hash, web_seeds, &banned);
+        self.sharers = Some(self.links.shared.limits.join(self.tenant));
         let mut hints = stored.hints;
         hints.extend(origin.hints);
         let addrs = self.links.hints(hints);
-        let seed = self.links.shared.next_key();
+        self.links.info_hash_v2 = origin.info_hash_v2.or(stored.info_hash_v2);
+        let seed = rand::random();
         let known = stored.info.and_then(|bytes| {
             let info = Info::parse(&bytes).inspect_err(|error| tracing::error!(%error, "the stored info dict is broken; it is fetched again")).ok();
-            info.filter(|_| Info::info_hash_of(&bytes) == self.links.info_hash).map(|info| (info, bytes))
+            info.filter(|_| Info::is_named(&bytes, self.links.info_hash, self.links.info_hash_v2)).map(|info| (info, bytes))
         });
+        let private = known.as_ref().is_some_and(|(info, _)| info.private());
+        let wanted = &self.links.shared.config.retrackers;
+        let tiers = tiers::choose(stored.trackers, origin.trackers, wanted, private);
+        if tiers.skipped > 0 {
+            tracing::info!(torrent = %self.links.info_hash, skipped = tiers.skipped, "some trackers of the torrent are no udp, http or https URLs");
+        }
+        self.links.trackers = Trackers::new(tiers);
+        let config = Config {
+            connections_max: self.links.shared.config.connections_per_torrent,
+            tiers: self.links.trackers.tiers.clone(),
+            own_trackers: self.links.trackers.own,
+            private,
+            banned,
+        };
         if let Some((info, bytes)) = known
             && let Some(layout) = Running::layout(&info)
         {
+            self.links.private = private;
             let swarm = Swarm::new(config, layout, seed);
-            self.run(now, swarm, info, bytes);
+            self.run(now, swarm, info, bytes, stored.layers);
             self.feed(now, Input::KnownGood(stored.known_good));
             self.feed(
                 now,
@@ -76,6 +89,43 @@ impl Driver {
                 },
             );
             self.phase = Phase::Searching(Box::new(search));
+            self.heed_limits(now);
+        }
+        self.begin_offline(now);
+    }
+
+    fn heed_limits(&mut self, now: Time) {
+        if let Some(sharers) = &mut self.sharers {
+            let sharers = *sharers.borrow_and_update();
+            self.shared_out(now, sharers);
+        }
+    }
+
+    /// The limits of the process are shared in this way from now on.
+    pub(super) fn shared_out(&mut self, now: Time, sharers: Sharers) {
+        let limits = &self.links.shared.limits;
+        match &mut self.phase {
+            Phase::Running(running) => {
+                let activity = if self.reading || running.swarm.has_readers() {
+                    Activity::Read
+                } else {
+                    Activity::Unread
+                };
+                let Share {
+                    download,
+                    upload,
+                    connections,
+                } = limits.share(sharers, activity);
+                self.feed(now, Input::Limits { download, upload });
+                let connections_max = connections;
+                self.feed(now, Input::Places { connections_max });
+            }
+            Phase::Searching(search) => {
+                let connections_max = limits.share(sharers, Activity::Searching).connections;
+                let places = ResolveInput::Places { connections_max };
+                search.input(now, &mut self.links, places);
+            }
+            Phase::Starting | Phase::Hopeless(_) => {}
         }
     }
 
@@ -85,8 +135,47 @@ impl Driver {
         }
     }
 
+    /// A torrent of v2 has hash trees, and a hybrid a second name.
+    fn with_trees(
+        &mut self,
+        swarm: Swarm,
+        info: &Info,
+        bytes: &[u8],
+        layers: Option<Bytes>,
+    ) -> Swarm {
+        if !info.has_v2() {
+            self.links.info_hash_v2 = None;
+            return swarm;
+        }
+        let (v1, v2) = (Info::info_hash_of(bytes), Info::info_hash_v2_of(bytes));
+        self.links.info_hash_v2 = Some(v2);
+        let names = [v2.truncated()]
+            .into_iter()
+            .chain(info.has_v1().then_some(v1));
+        let key = self.links.info_hash;
+        for twin in names.filter(|name| *name != key) {
+            self.links.shared.awake.lock().set_twin(key, twin);
+        }
+        let layers = layers.map(|layers| PieceLayers::parse(&layers, info));
+        let layers = layers.unwrap_or_else(|| Ok(PieceLayers::default()));
+        let layers = layers.unwrap_or_else(|error| {
+            tracing::warn!(torrent = %key, %error, "stored piece layers are broken; they are fetched again");
+            PieceLayers::default()
+        });
+        swarm.with_trees(HashTrees::of(info, &layers), info.has_v1())
+    }
+
     /// Enters the running phase with all that waited for it.
-    pub(super) fn run(&mut self, now: Time, swarm: Swarm, info: Info, bytes: Bytes) {
+    pub(super) fn run(
+        &mut self,
+        now: Time,
+        swarm: Swarm,
+        info: Info,
+        bytes: Bytes,
+        layers: Option<Bytes>,
+    ) {
+        let swarm = swarm.with_patience(self.patience);
+        let swarm = self.with_trees(swarm, &info, &bytes, layers);
         self.lease = Some(
             self.links
                 .shared
@@ -100,13 +189,13 @@ impl Driver {
             self.to_verdicts.clone(),
             self.tenant,
         );
+        self.links
+            .web_seeds
+            .begin(&self.links.shared.net, &running.info);
         self.phase = Phase::Running(Box::new(running));
         // Before anything is asked for: nothing passes without a limit.
-        let mut sharers = self.links.shared.limits.join(self.tenant);
-        let now_shared = *sharers.borrow_and_update();
-        self.sharers = Some(sharers);
-        let (download, upload) = self.links.shared.limits.share(now_shared);
-        self.feed(now, Input::Limits { download, upload });
+        self.links.shared.limits.set(self.tenant, Activity::Unread);
+        self.heed_limits(now);
         for (_, done) in std::mem::take(&mut self.wishes) {
             let _ = done.send(Ok(bytes.clone()));
         }
@@ -140,11 +229,14 @@ impl Driver {
         let Phase::Searching(search) = std::mem::replace(&mut self.phase, Phase::Starting) else {
             return;
         };
+        self.links.private = info.private();
         let (inherited, preludes) = search.machine.into_parts();
         let shared = Arc::clone(&self.links.shared);
         let config = Config {
             connections_max: shared.config.connections_per_torrent,
-            trackers: self.links.tracker_count(),
+            tiers: self.links.trackers.tiers.clone(),
+            own_trackers: self.links.trackers.own,
+            private: info.private(),
             banned: Vec::new(),
         };
         let bytes = Bytes::from(bytes);
@@ -159,6 +251,7 @@ impl Driver {
             Swarm::inherit(config, layout, self.tenant, inherited),
             info,
             bytes,
+            None,
         );
         if let Phase::Running(running) = &mut self.phase {
             for prelude in preludes {
@@ -197,6 +290,7 @@ impl Driver {
             }
         }
         self.links.peers.clear();
+        self.links.web_seeds.clear();
         self.links.errands.abort_all();
     }
 }

@@ -1,13 +1,18 @@
-//! Keys that the later upstream added. None has an effect in this version;
-//! each is checked, so that a mistake shows before the part that reads it is
-//! there.
+//! Keys that the later upstream added. Those without an effect in this version
+//! are checked all the same, so that a mistake shows before the part that
+//! reads them is there.
 
-use super::row::{flag, int, list, object, text};
+use super::row::{flag, int, list, object, switch, text};
 use crate::config::key::{Form, Key};
 
 /// The rows.
 pub(super) const KEYS: &[Key] = &[
-    flag("blocklist_enabled", false, "Use the list at blocklist_url."),
+    switch(
+        "blocklist_enabled",
+        false,
+        Some(|c, on| c.blocklist.enabled = on),
+        "Connect to no peer whose address is in the list of blocklist_file or blocklist_url.",
+    ),
     int(
         "plex.tv_library_id",
         0,

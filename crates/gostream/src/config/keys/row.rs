@@ -107,7 +107,37 @@ pub(super) const fn list(
     default: &'static [&'static str],
     help: &'static str,
 ) -> Key {
-    row(name, Kind::TextList { default }, "", help)
+    let kind = Kind::TextList {
+        default,
+        form: Form::Any,
+        set: None,
+    };
+    row(name, kind, "", help)
+}
+
+/// A list of strings that has an effect; none by default.
+pub(super) const fn texts(
+    name: &'static str,
+    set: fn(&mut Config, Vec<String>),
+    help: &'static str,
+) -> Key {
+    texts_of(name, &[], Form::Any, set, help)
+}
+
+/// A list of strings of some form that has an effect.
+pub(super) const fn texts_of(
+    name: &'static str,
+    default: &'static [&'static str],
+    form: Form,
+    set: fn(&mut Config, Vec<String>),
+    help: &'static str,
+) -> Key {
+    let kind = Kind::TextList {
+        default,
+        form,
+        set: Some(set),
+    };
+    row(name, kind, "", help)
 }
 
 /// An object that a later part reads.

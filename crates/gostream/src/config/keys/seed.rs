@@ -1,7 +1,9 @@
 //! Keys of the seed era. What a key did there only in name has no effect here
 //! either; it is checked and kept all the same.
 
-use super::row::{PORTS, count, duration, flag, int, narrow, path, port, seconds, text};
+use super::row::{PORTS, count, duration, int, narrow, path, port, seconds, switch, text};
+use url::Url;
+
 use crate::config::{
     key::{Form, Key},
     units::{ByteSize, LogLevel},
@@ -89,7 +91,7 @@ pub(super) const KEYS: &[Key] = &[
         PORTS,
         "",
         Some(|c, n| c.web.proxy_port = port(n)),
-        "Port of the HTTP proxy, which this version does not open.",
+        "Port at which the library is served over HTTP and WebDAV; 0 opens none.",
     ),
     int(
         "metrics_port",
@@ -231,67 +233,68 @@ pub(super) const KEYS: &[Key] = &[
         "blocklist_url",
         "",
         Form::Url,
-        None,
-        "List of peer addresses to avoid.",
+        Some(|c, v| c.blocklist.url = Url::parse(v).ok()),
+        "Where the list of addresses to avoid is downloaded once a day, packed (gzip, zip) or plain.",
     ),
     int(
         "disk_warmup_quota_gb",
         32,
         0..=1_048_576,
         "GiB",
-        None,
-        "Disk space for heads and tails of films.",
+        Some(|c, n| c.warm.quota = ByteSize::mib(n * 1024)),
+        "Most disk space of the warm cache; it never takes more than a fifth of what is free.",
     ),
     int(
         "warmup_head_size_mb",
         64,
         0..=65536,
         "MiB",
-        None,
-        "Head of each film that is kept on disk.",
+        Some(|c, n| c.warm.head = ByteSize::mib(n)),
+        "Beginning of each played film that the warm cache keeps.",
     ),
-    flag(
+    switch(
         "natpmp.enabled",
         false,
-        "Ask the gateway for a forwarded port.",
+        Some(|c, on| c.forwarding.vpn = on),
+        "Ask the gateway of a VPN for a forwarded port, as the other natpmp keys say.",
     ),
     text(
         "natpmp.gateway",
         "",
-        Form::Any,
-        None,
-        "IPv4 address of that gateway.",
+        Form::Ipv4,
+        Some(|c, v| c.forwarding.gateway = v.parse().ok()),
+        "IPv4 address of the gateway that is asked; empty takes that of the default route.",
     ),
     int(
         "natpmp.local_port",
         8091,
         PORTS,
         "",
-        None,
-        "Port that is asked for.",
+        Some(|c, n| c.forwarding.local_port = port(n)),
+        "Port here that a VPN is asked to forward to, listened at beside torrent_port; 0 leaves it to the gateway.",
     ),
     text(
         "natpmp.vpn_interface",
         "wg0",
-        Form::Any,
-        None,
-        "Network interface of the VPN.",
+        Form::Interface,
+        Some(|c, v| c.forwarding.vpn_interface = v.parse().ok()),
+        "Interface by which the gateway of a VPN is asked while bind_interface is not set.",
     ),
     int(
         "natpmp.lifetime",
         60,
         0..=604_800,
         "s",
-        None,
-        "Lifetime of the forwarding that is asked for.",
+        Some(|c, n| c.forwarding.lifetime = narrow(n)),
+        "Lifetime of the forwarding that a VPN is asked for.",
     ),
     int(
         "natpmp.refresh",
         45,
         0..=604_800,
         "s",
-        None,
-        "Time between two renewals.",
+        Some(|c, n| c.forwarding.refresh = std::time::Duration::from_secs(n)),
+        "Time between two renewals at most; sooner when the gateway grants less than was asked for.",
     ),
     text(
         "plex.url",

@@ -28,6 +28,7 @@ fn hello(metainfo: &Metainfo, fast: bool) -> Handshake {
             fast,
             extended: true,
             dht: false,
+            v2: false,
         },
         info_hash: metainfo.info_hash,
         peer_id: PeerId([1; 20]),

@@ -1,0 +1,267 @@
+//! Who may use the web ports: from which addresses, and with which login.
+//!
+//! Built by the binary from the settings; asked by `web.rs` for each connection and by a layer for each request.
+//! Secrets are compared in constant time and never shown: [`Login`] has no readable `Debug`.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+use axum::http::{HeaderMap, header};
+use data_encoding::BASE64;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use subtle::ConstantTimeEq as _;
+
+/// From where, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// A client must be in one of these.
+    pub from: Vec<Addresses>,
+    /// What each request must bring, unless it is empty.
+    pub login: Login,
+}
+
+impl Access {
+    /// From nowhere, without a login.
+    pub const fn nobody() -> Self {
+        Self {
+            from: Vec::new(),
+            login: Login {
+                user: String::new(),
+                password: String::new(),
+                token: String::new(),
+            },
+        }
+    }
+
+    /// Whether a client at this address is served.
+    pub(crate) fn admits(&self, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        self.from.iter().any(|addresses| addresses.contain(client))
+    }
+
+    /// Whether only this machine is served, so that nothing else need reach the port.
+    pub(crate) fn is_local(&self) -> bool {
+        self.from.iter().all(Addresses::are_loopback)
+    }
+
+    /// Whether a request with these headers may go on.
+    pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
+        self.login == Login::default() || self.login.is_in(headers)
+    }
+}
+
+/// A word of the setting `listen`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addresses {
+    /// This machine.
+    Loopback,
+    /// Home networks: RFC 1918, RFC 4193 and link-local addresses.
+    Private,
+    /// A network, or one address.
+    Net(IpNet),
+}
+
+/// RFC 1918 §3 and RFC 3927.
+const PRIVATE_V4: [Ipv4Net; 4] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
+];
+
+/// RFC 4193 and RFC 4291 §2.5.6.
+const PRIVATE_V6: [Ipv6Net; 2] = [
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+];
+
+impl Addresses {
+    fn contain(&self, client: IpAddr) -> bool {
+        match self {
+            Self::Loopback => client.is_loopback(),
+            Self::Private => match client {
+                IpAddr::V4(client) => PRIVATE_V4.iter().any(|net| net.contains(&client)),
+                IpAddr::V6(client) => PRIVATE_V6.iter().any(|net| net.contains(&client)),
+            },
+            Self::Net(net) => net.contains(&client),
+        }
+    }
+
+    fn are_loopback(&self) -> bool {
+        match self {
+            Self::Loopback => true,
+            Self::Private => false,
+            Self::Net(net) => net.network().is_loopback(),
+        }
+    }
+}
+
+/// A word that stands for no addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be loopback, private, an address or a network such as 192.168.1.0/24")]
+pub struct NoAddresses;
+
+impl FromStr for Addresses {
+    type Err = NoAddresses;
+
+    fn from_str(text: &str) -> Result<Self, NoAddresses> {
+        match text {
+            "loopback" => Ok(Self::Loopback),
+            "private" => Ok(Self::Private),
+            text => text
+                .parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                .map(Self::Net)
+                .map_err(|_| NoAddresses),
+        }
+    }
+}
+
+/// What a client must know.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Login {
+    /// For `Authorization: Basic` (RFC 7617); empty: not accepted.
+    pub user: String,
+    /// Goes with `user`.
+    pub password: String,
+    /// For `Authorization: Bearer` (RFC 6750); empty: not accepted.
+    pub token: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl Login {
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        let Some(given) = headers.get(header::AUTHORIZATION) else {
+            return false;
+        };
+        let Some((scheme, given)) = given.to_str().ok().and_then(|text| text.split_once(' '))
+        else {
+            return false;
+        };
+        if scheme.eq_ignore_ascii_case("basic") {
+            let expected = format!("{}:{}", self.user, self.password);
+            let given = BASE64.decode(given.trim().as_bytes()).unwrap_or_default();
+            !self.user.is_empty() && same(&given, expected.as_bytes())
+        } else if scheme.eq_ignore_ascii_case("bearer") {
+            !self.token.is_empty() && same(given.trim().as_bytes(), self.token.as_bytes())
+        } else {
+            false
+        }
+    }
+}
+
+/// In a time that tells nothing but the lengths.
+fn same(given: &[u8], expected: &[u8]) -> bool {
+    given.ct_eq(expected).into()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn access(words: &[&str]) -> Access {
+        Access {
+            from: words.iter().map(|word| word.parse().unwrap()).collect(),
+            ..Access::nobody()
+        }
+    }
+
+    #[test]
+    fn home_networks_are_admitted_and_the_internet_is_not() {
+        let access = access(&["loopback", "private"]);
+        let admitted = |text: &str| access.admits(text.parse().unwrap());
+        for text in [
+            "127.0.0.1",
+            "::1",
+            "192.168.1.20",
+            "10.1.2.3",
+            "172.31.0.1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:192.168.1.20",
+        ] {
+            assert!(admitted(text), "{text}");
+        }
+        for text in [
+            "8.8.8.8",
+            "172.32.0.1",
+            "2001:db8::1",
+            "::ffff:8.8.8.8",
+            "100.64.0.1",
+        ] {
+            assert!(!admitted(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_or_an_address_can_be_named() {
+        let access = access(&["203.0.113.0/28", "2001:db8::5"]);
+        assert!(access.admits("203.0.113.15".parse().unwrap()));
+        assert!(!access.admits("203.0.113.16".parse().unwrap()));
+        assert!(access.admits("2001:db8::5".parse().unwrap()));
+        assert_eq!("192.168.1".parse::<Addresses>(), Err(NoAddresses));
+        assert_eq!("".parse::<Addresses>(), Err(NoAddresses));
+    }
+
+    #[test]
+    fn a_port_for_this_machine_alone_is_told_from_others() {
+        assert!(access(&["loopback", "127.0.0.0/8"]).is_local());
+        assert!(!access(&["loopback", "private"]).is_local());
+    }
+
+    fn asks(login: &Login, value: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        login.is_in(&headers)
+    }
+
+    #[test]
+    fn a_login_is_a_name_with_its_password_or_the_token() {
+        let login = Login {
+            user: "ann".to_owned(),
+            password: "a:b".to_owned(),
+            token: "secret".to_owned(),
+        };
+        assert!(asks(
+            &login,
+            &format!("Basic {}", BASE64.encode(b"ann:a:b"))
+        ));
+        assert!(asks(&login, "bearer secret"));
+        for wrong in [
+            "Basic !!",
+            "Bearer ",
+            "Bearer secrets",
+            "Digest x",
+            "secret",
+        ] {
+            assert!(!asks(&login, wrong), "{wrong}");
+        }
+        assert!(!asks(
+            &login,
+            &format!("Basic {}", BASE64.encode(b"ann:a:c"))
+        ));
+        assert!(!login.is_in(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn what_is_not_set_is_no_way_in() {
+        let login = Login {
+            user: String::new(),
+            password: String::new(),
+            token: "secret".to_owned(),
+        };
+        assert!(!asks(&login, &format!("Basic {}", BASE64.encode(b":"))));
+        assert!(!format!("{login:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,249 @@
+//! A web port: who may connect, how long they may take, and how it ends.
+//!
+//! The binary binds one for each port and serves a router on it. Bounds: connections in all and from one address,
+//! the time and the room for a request's head. A client that is gone without a word is found by the system's
+//! keep-alive; one that takes its bytes slowly is served as slowly, for a player that pauses does just that.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::future;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use parking_lot::Mutex;
+use socket2::{Domain, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::{access::Access, error::Refusal};
+
+/// Connections at a time. An idle one costs some 10 KiB.
+const CONNECTIONS_MAX: usize = 2048;
+
+/// Connections from one address at a time, so that nobody takes all.
+const CONNECTIONS_PER_ADDRESS: usize = 1536;
+
+/// How long a client may take to send the head of a request, or stay without one.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// The longest head of a request, in bytes.
+const HEAD_LEN_MAX: usize = 64 * 1024;
+
+/// How long answers may go on after the server was told to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// After how long of silence the system asks whether a client is still there, and how often.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// A bound port that nobody serves yet.
+#[derive(Debug)]
+pub struct WebPort {
+    listeners: Vec<TcpListener>,
+    access: Arc<Access>,
+}
+
+impl WebPort {
+    /// Binds a port; 0 takes a free one. Must run inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the port is taken, or may not be taken by this user.
+    pub fn bind(port: u16, access: Access) -> io::Result<Self> {
+        let mut listeners = Vec::new();
+        if access.is_local() {
+            listeners.push(listen((Ipv4Addr::LOCALHOST, port).into())?);
+            let port = listeners[0].local_addr()?.port();
+            // Many machines have no IPv6.
+            listeners.extend(listen((Ipv6Addr::LOCALHOST, port).into()));
+        } else {
+            let both = listen((Ipv6Addr::UNSPECIFIED, port).into());
+            // A machine without IPv6 has no such address; a port that is taken is so for both.
+            listeners.push(both.or_else(|_| listen((Ipv4Addr::UNSPECIFIED, port).into()))?);
+        }
+        Ok(Self {
+            listeners,
+            access: Arc::new(access),
+        })
+    }
+
+    /// The port.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn port(&self) -> io::Result<u16> {
+        Ok(self.listeners[0].local_addr()?.port())
+    }
+
+    /// Answers requests until `shutdown` completes; what is still running after a grace of 2 s is cut off.
+    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
+        let allowed = middleware::from_fn_with_state(Arc::clone(&self.access), check_login);
+        let service = TowerToHyperService::new(router.layer(allowed));
+        let door = Arc::new(Mutex::new(Door::default()));
+        let connections = GracefulShutdown::new();
+        // Dropping it ends those that are left.
+        let mut tasks = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let (stream, client) = tokio::select! {
+                accepted = accept(&self.listeners) => accepted,
+                Some(_) = tasks.join_next() => continue,
+                () = &mut shutdown => break,
+            };
+            let Some(place) = self.admit(&door, client.ip().to_canonical()) else {
+                tracing::debug!(%client, "a connection is closed: not served, or too many");
+                continue;
+            };
+            let connection = http1().serve_connection(TokioIo::new(stream), service.clone());
+            let watched = connections.watch(connection);
+            tasks.spawn(async move {
+                if let Err(error) = watched.await {
+                    tracing::debug!(%client, %error, "a connection broke off");
+                }
+                drop(place);
+            });
+        }
+        // What does not end in time is cut off.
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, connections.shutdown()).await;
+    }
+
+    fn admit(&self, door: &Arc<Mutex<Door>>, client: IpAddr) -> Option<Place> {
+        if !self.access.admits(client) || !door.lock().enter(client) {
+            return None;
+        }
+        Some(Place {
+            door: Arc::clone(door),
+            client,
+        })
+    }
+}
+
+/// The connections of the moment.
+#[derive(Default)]
+struct Door {
+    by_address: HashMap<IpAddr, usize>,
+    all: usize,
+}
+
+impl Door {
+    fn enter(&mut self, client: IpAddr) -> bool {
+        let here = self.by_address.get(&client).copied().unwrap_or_default();
+        let room = self.all < CONNECTIONS_MAX && here < CONNECTIONS_PER_ADDRESS;
+        if room {
+            self.by_address.insert(client, here + 1);
+            self.all += 1;
+        }
+        room
+    }
+
+    fn leave(&mut self, client: IpAddr) {
+        self.all -= 1;
+        if let Entry::Occupied(mut here) = self.by_address.entry(client) {
+            *here.get_mut() -= 1;
+            if *here.get() == 0 {
+                here.remove();
+            }
+        }
+    }
+}
+
+/// A connection's place, given back when it ends.
+struct Place {
+    door: Arc<Mutex<Door>>,
+    client: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.door.lock().leave(self.client);
+    }
+}
+
+async fn check_login(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    if access.allows(request.headers()) {
+        return next.run(request).await;
+    }
+    Refusal::NoLogin.into_response()
+}
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_LEN_MAX);
+    builder
+}
+
+/// The next connection at any of them.
+async fn accept(listeners: &[TcpListener]) -> (TcpStream, SocketAddr) {
+    loop {
+        let each = listeners.iter().map(|listener| Box::pin(listener.accept()));
+        match future::select_all(each).await.0 {
+            Ok(accepted) => return accepted,
+            // A client that went at once, or no descriptors: others must end first.
+            Err(error) => {
+                tracing::debug!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.set_reuse_address(true)?;
+    // Connections inherit these from their listener.
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE)
+        .with_interval(KEEP_ALIVE)
+        .with_retries(2);
+    socket.set_tcp_keepalive(&keep_alive)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_takes_all_places_and_each_is_given_back() {
+        let mut door = Door::default();
+        let [first, second]: [IpAddr; 2] = [[192, 168, 0, 1].into(), [192, 168, 0, 2].into()];
+        for _ in 0..CONNECTIONS_PER_ADDRESS {
+            assert!(door.enter(first));
+        }
+        assert!(!door.enter(first));
+        for _ in 0..CONNECTIONS_MAX - CONNECTIONS_PER_ADDRESS {
+            assert!(door.enter(second));
+        }
+        assert!(!door.enter(second));
+        door.leave(first);
+        assert!(door.enter(second));
+        for _ in 1..CONNECTIONS_PER_ADDRESS {
+            door.leave(first);
+        }
+        assert!(!door.by_address.contains_key(&first));
+    }
+}

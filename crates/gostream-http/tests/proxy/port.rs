@@ -1,0 +1,128 @@
+//! The port itself: a real socket on loopback.
+
+use std::io;
+use std::net::SocketAddr;
+
+use gostream_http::{Access, Addresses, Login, WebPort, proxy};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::library::Library;
+
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+fn serve(library: &Library, from: Addresses, login: Login) -> Running {
+    let access = Access {
+        from: vec![from],
+        login,
+    };
+    let port = WebPort::bind(0, access).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port.port().unwrap()));
+    let (stop, stopped) = oneshot::channel();
+    let router = proxy(library.shared());
+    let task = tokio::spawn(port.serve(router, async {
+        let _ = stopped.await;
+    }));
+    Running {
+        address,
+        stop: Some(stop),
+        task,
+    }
+}
+
+impl Running {
+    async fn end(mut self) {
+        self.stop.take();
+        self.task.await.unwrap();
+    }
+
+    /// Sends a request's head, and reads all that comes.
+    async fn ask(&self, head: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+const HEAD: &str = "HEAD /movies/Long.mkv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+
+#[tokio::test]
+async fn a_request_is_answered_and_the_server_ends_with_open_connections() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let idle = TcpStream::connect(running.address).await.unwrap();
+    let answer = running.ask(&format!("{HEAD}\r\n")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    running.end().await;
+    drop(idle);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_served_gets_no_answer() {
+    let library = Library::default();
+    let running = serve(&library, "203.0.113.1".parse().unwrap(), Login::default());
+    let answer = running.ask(&format!("{HEAD}\r\n")).await;
+    assert!(answer.is_err() || answer.unwrap().is_empty());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn without_the_login_there_is_nothing() {
+    let library = Library::default();
+    let login = Login {
+        user: "ann".to_owned(),
+        password: "pw".to_owned(),
+        token: String::new(),
+    };
+    let running = serve(&library, Addresses::Loopback, login);
+    let answer = running.ask(&format!("{HEAD}\r\n")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(answer.contains("Basic realm"), "{answer}");
+    let known = format!("{HEAD}Authorization: Basic YW5uOnB3\r\n\r\n");
+    assert!(
+        running
+            .ask(&known)
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_closes_its_film() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let request = "GET /movies/Long.mkv HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.read_exact(&mut [0; 100]).await.unwrap();
+    drop(stream);
+    while library.open_now() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(library.opened(), 1);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_refused() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let long = format!("{HEAD}X-Long: {}\r\n\r\n", "x".repeat(1_000_000));
+    // It may be closed while we still write.
+    let answer = running.ask(&long).await.unwrap_or_default();
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+    running.end().await;
+}

@@ -1,0 +1,72 @@
+//! What a scan of the stub tree finds, and what it may be told of an earlier one.
+//!
+//! Made by [`crate::scan`], kept by the mount's tree, told to the next scan through [`Earlier`].
+
+use std::{collections::HashSet, path::Path, sync::Arc, time::SystemTime};
+
+use gostream_library::{Film, Stamp};
+
+/// One thing in the tree.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Path relative to the root, names separated by `/`; empty: the root.
+    pub path: String,
+    /// What it is.
+    pub kind: FoundKind,
+    /// When its content last changed.
+    pub mtime: SystemTime,
+    /// Which file of the disk it is.
+    pub stamp: Stamp,
+}
+
+/// What a thing in the tree is.
+#[derive(Clone, Debug)]
+pub enum FoundKind {
+    /// A folder.
+    Dir,
+    /// A stub: a name that ends in `.mkv` and at most 10 KiB. The film that it stands for.
+    Film(Arc<Film>),
+    /// A stub by its name and size that cannot be used, and why.
+    Broken(String),
+    /// Any other file.
+    SideCar {
+        /// Its size in bytes.
+        len: u64,
+    },
+}
+
+/// What an earlier scan found.
+pub trait Earlier: Sync {
+    /// The thing at this path; the empty path is the root.
+    fn at(&self, path: &str) -> Option<Found>;
+    /// What lay directly in this folder; nothing if there was no such folder.
+    fn children(&self, folder: &str) -> Vec<Found>;
+}
+
+/// What a scan is to do.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// What the last scan found; without it, all is read.
+    pub earlier: Option<&'a dyn Earlier>,
+    /// The folders in which something changed, and the only ones that are looked into besides new ones; all
+    /// of them if none is given.
+    pub changed: Option<&'a HashSet<String>>,
+    /// Called with each folder (and its path on disk) just before it is looked into: changes are to be told
+    /// from here on.
+    pub enter: &'a dyn Fn(&str, &Path),
+}
+
+/// A thing as it was, and all that was in it. At most [`gostream_library::path::DEPTH_MAX`] levels.
+pub(crate) fn everything(earlier: &dyn Earlier, path: &str) -> Vec<Found> {
+    let mut all: Vec<Found> = earlier.at(path).into_iter().collect();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for child in earlier.children(&folder) {
+            if matches!(child.kind, FoundKind::Dir) {
+                folders.push(child.path.clone());
+            }
+            all.push(child);
+        }
+    }
+    all
+}

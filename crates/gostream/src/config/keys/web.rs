@@ -1,0 +1,46 @@
+//! Keys of the web ports: whom they serve, and what a client must know.
+
+use super::row::{list, text, texts_of};
+use crate::config::key::{Form, Key};
+
+/// The rows.
+pub(super) const KEYS: &[Key] = &[
+    texts_of(
+        "listen",
+        &["loopback", "private"],
+        Form::Clients,
+        // The form lets nothing else through.
+        |c, words| {
+            c.web.access.from = words.iter().filter_map(|word| word.parse().ok()).collect();
+        },
+        "Whom the web ports serve: loopback, private (home networks), addresses and networks.",
+    ),
+    text(
+        "web_user",
+        "",
+        Form::Any,
+        Some(|c, v| v.clone_into(&mut c.web.access.login.user)),
+        "Name that the web ports ask for, together with web_password.",
+    ),
+    text(
+        "web_password",
+        "",
+        Form::Any,
+        Some(|c, v| v.clone_into(&mut c.web.access.login.password)),
+        "Password of web_user.",
+    )
+    .hidden(),
+    text(
+        "web_token",
+        "",
+        Form::Any,
+        Some(|c, v| v.clone_into(&mut c.web.access.login.token)),
+        "Token that the web ports take in place of name and password (Authorization: Bearer).",
+    )
+    .hidden(),
+    list(
+        "cors_origins",
+        &[],
+        "Web origins that may call the web ports from a browser.",
+    ),
+];

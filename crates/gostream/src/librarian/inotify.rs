@@ -1,0 +1,179 @@
+//! Hears from the kernel what other programs change in the stub tree.
+//!
+//! Each folder is watched from just before it is first looked into ([`Watch::enter`], called by a scan), so no
+//! change is missed; [`Watch::keep_only`] lets go of the folders that left. What was heard is a set of folders,
+//! not a list of events: a storm of changes costs no more than a look into the folders that it touched. The
+//! kernel drops events when its queue is full and says so: then everything counts as changed.
+//!
+//! A file that is still being written is heard of when it is closed.
+
+use std::collections::HashSet;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use gostream_fs::Tree;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+
+/// More changed folders than this are "everything".
+const FOLDERS_MAX: usize = 10_000;
+/// Bytes of events that are read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// What was heard since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Everything may have changed.
+    pub(crate) all: bool,
+    /// Folders in which something changed.
+    pub(crate) folders: HashSet<String>,
+}
+
+impl Heard {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.all && self.folders.is_empty()
+    }
+
+    fn add(&mut self, folder: &str) {
+        if self.all {
+            return;
+        }
+        if self.folders.len() >= FOLDERS_MAX {
+            self.everything();
+        } else if !self.folders.contains(folder) {
+            self.folders.insert(folder.to_owned());
+        }
+    }
+
+    pub(crate) fn everything(&mut self) {
+        self.all = true;
+        self.folders.clear();
+    }
+}
+
+/// The watched folders of one stub tree.
+pub(crate) struct Watch {
+    /// None when the kernel gave no queue.
+    queue: Option<OwnedFd>,
+    /// Number of the watch → folder, relative to the root. As many as there are folders.
+    folders: Mutex<FxHashMap<i32, String>>,
+    /// Why not every folder is watched.
+    refused: Mutex<Option<String>>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        let made = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let refused = made.as_ref().err().map(|error| match *error {
+            Errno::MFILE => "fs.inotify.max_user_instances is reached".to_owned(),
+            error => error.to_string(),
+        });
+        Self {
+            queue: made.ok(),
+            folders: Mutex::default(),
+            refused: Mutex::new(refused),
+        }
+    }
+
+    /// For `poll`.
+    pub(crate) fn queue(&self) -> Option<BorrowedFd<'_>> {
+        self.queue.as_ref().map(OwnedFd::as_fd)
+    }
+
+    /// Why changes in some folders are not heard; none when all are watched.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.refused.lock().clone()
+    }
+
+    /// A scan is about to look into this folder.
+    pub(crate) fn enter(&self, folder: &str, on_disk: &Path) {
+        let Some(queue) = &self.queue else { return };
+        let flags = WatchFlags::CREATE
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::ATTRIB
+            | WatchFlags::DELETE
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::MOVED_TO
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR
+            | WatchFlags::DONT_FOLLOW
+            | WatchFlags::EXCL_UNLINK;
+        match inotify::add_watch(queue, on_disk, flags) {
+            // The same number as before when the folder was only moved.
+            Ok(number) => {
+                self.folders.lock().insert(number, folder.to_owned());
+            }
+            // Gone in this moment: the scan will find that out.
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => {
+                let why = match error {
+                    Errno::NOSPC => "fs.inotify.max_user_watches is reached".to_owned(),
+                    error => format!("{folder:?}: {error}"),
+                };
+                let mut refused = self.refused.lock();
+                if refused.is_none() {
+                    *refused = Some(why);
+                }
+            }
+        }
+    }
+
+    /// Lets go of all folders that are not in `tree`.
+    pub(crate) fn keep_only(&self, tree: &Tree) {
+        let Some(queue) = &self.queue else { return };
+        self.folders.lock().retain(|number, folder| {
+            let is_there = tree.find(folder).is_some_and(|node| node.is_dir());
+            if !is_there {
+                // Fails when the folder is gone, and the watch with it.
+                let _ = inotify::remove_watch(queue, *number);
+            }
+            is_there
+        });
+    }
+
+    /// Takes what the kernel has to say; does not wait.
+    pub(crate) fn hear(&self, heard: &mut Heard) {
+        let Some(queue) = &self.queue else { return };
+        let mut buffer = [MaybeUninit::uninit(); BUFFER];
+        let mut events = inotify::Reader::new(queue, &mut buffer);
+        loop {
+            match events.next() {
+                Ok(event) => self.take(event.wd(), event.events(), heard),
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "changes of the library cannot be heard");
+                    heard.everything();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&self, number: i32, event: ReadFlags, heard: &mut Heard) {
+        if event.intersects(ReadFlags::QUEUE_OVERFLOW | ReadFlags::UNMOUNT) {
+            heard.everything();
+            return;
+        }
+        let mut folders = self.folders.lock();
+        if event.contains(ReadFlags::IGNORED) {
+            folders.remove(&number);
+            return;
+        }
+        // Events of a folder that was let go may still be in the queue.
+        let Some(folder) = folders.get(&number) else {
+            return;
+        };
+        // The folder above hears of a folder that went; above the root nobody is asked.
+        let is_self = event.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF);
+        if is_self && folder.is_empty() {
+            heard.everything();
+        } else if !is_self {
+            heard.add(folder);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The built program as a disk: media servers, Samba, players and people who tidy up, on the real mount.
+//!
+//! One file for each group of promises. `./test --quick` leaves this binary out; without the
+//! tools that `./test` installs its tests fail.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../harness/mod.rs"]
+#[allow(dead_code, reason = "each of the binaries uses a part")]
+mod harness;
+
+mod faults;
+mod identity;
+mod ops;
+mod programs;
+mod proxy;
+mod samba;
+mod service;
+mod start;
+mod tree;
+mod vanished;
+mod warm;
+mod warm_faults;

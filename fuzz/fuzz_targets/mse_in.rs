@@ -1,0 +1,4 @@
+//! Feeds any bytes to the side of the encryption handshake that accepts.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gostorm_wire::fuzzing::mse_in(data));

@@ -1,0 +1,4 @@
+//! Feeds any bytes to the reader of PCP packets.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gostorm_wire::fuzzing::pcp(data));
