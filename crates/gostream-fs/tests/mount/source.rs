@@ -72,7 +72,8 @@ pub(crate) fn pattern(film: u8, offset: u64, len: usize) -> Vec<u8> {
 struct State {
     waiting: Mutex<Vec<(u8, ReadReply)>>,
     arrived: Condvar,
-    open: AtomicU64,
+    open: Mutex<u64>,
+    closed: Condvar,
     opened: AtomicU64,
 }
 
@@ -118,7 +119,16 @@ impl PatternSource {
 
     /// Films open now.
     pub(crate) fn open_files(&self) -> u64 {
-        self.state.open.load(SeqCst)
+        *self.state.open.lock()
+    }
+
+    /// Waits until no film is open: the thread that hands a read over may hold its film for an instant longer
+    /// than the read waits.
+    pub(crate) fn wait_until_closed(&self) {
+        let mut open = self.state.open.lock();
+        while *open > 0 {
+            self.state.closed.wait(&mut open);
+        }
     }
 
     /// Opens so far.
@@ -147,7 +157,7 @@ impl MediaSource for PatternSource {
         if answers == Answers::NoOpen {
             return Err(OpenError::Busy);
         }
-        self.state.open.fetch_add(1, SeqCst);
+        *self.state.open.lock() += 1;
         self.state.opened.fetch_add(1, SeqCst);
         Ok(Box::new(PatternFile {
             film: stub.hash.0[1],
@@ -188,6 +198,7 @@ impl MediaFile for PatternFile {
 
 impl Drop for PatternFile {
     fn drop(&mut self) {
-        self.state.open.fetch_sub(1, SeqCst);
+        *self.state.open.lock() -= 1;
+        self.state.closed.notify_all();
     }
 }
