@@ -87,6 +87,14 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
+    /// A list is at its bound; nothing was changed.
+    #[error("the {what} in the database {} is full", path.display())]
+    Full {
+        /// The database file.
+        path: PathBuf,
+        /// Which list.
+        what: &'static str,
+    },
     /// A folder cannot be moved into itself.
     #[error("cannot move {from:?} to {to:?}: one lies inside the other")]
     BadRename {

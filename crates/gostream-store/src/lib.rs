@@ -3,8 +3,8 @@
 //! The API is synchronous and callable from any thread; asynchronous callers use `spawn_blocking` where a
 //! write is awaited. [`db::Store`] opens the database; the typed repositories hang off it:
 //! `store.torrents()`, `store.known_peers()`, `store.bans()`, `store.inodes()`,
-//! `store.network()`, `store.fetched_list()`, `store.refusals()`. [`stubs::StubTree`] reads and
-//! writes the folder of stubs. Files are only ever replaced whole ([`atomic`]), save the logs of the [`warm`] cache.
+//! `store.network()`, `store.fetched_list()`, `store.refusals()`,
+//! `store.listed()`, `store.viewed()`, `store.positions()`. [`stubs::StubTree`] reads and writes the folder of stubs. Files are only ever replaced whole ([`atomic`]), save the logs of the [`warm`] cache.
 //!
 //! Nothing here deletes or rewrites what it cannot read: such a thing is an error that names the path.
 
@@ -18,14 +18,17 @@ pub mod found;
 pub mod inodes;
 pub mod known_peers;
 pub mod library_root;
+pub mod listed;
 pub mod lock;
 mod migrations;
 pub mod network;
 pub mod piece_layers;
+pub mod positions;
 pub mod refusals;
 pub mod scan;
 pub mod stubs;
 pub mod torrents;
+pub mod viewed;
 pub mod warm;
 
 pub use bans::{Ban, Bans};
@@ -36,11 +39,14 @@ pub use found::{Earlier, Found, FoundKind, Look};
 pub use inodes::{Holder, InodeKey, Inodes, Moved, What};
 pub use known_peers::{KnownPeer, KnownPeers};
 pub use library_root::{LibraryRoot, LibraryRoots};
+pub use listed::{ListedTorrent, ListedTorrents};
 pub use lock::{LockError, StateLock};
 pub use network::Network;
 pub use piece_layers::PieceLayers;
+pub use positions::{PlaybackPosition, Positions};
 pub use refusals::{Refusal, Refusals};
 pub use scan::{MARKER, Scanned};
 pub use stubs::{StubTree, Written};
 pub use torrents::{TorrentRecord, TorrentSummary, Torrents};
+pub use viewed::{Viewed, ViewedMark};
 pub use warm::WarmCache;

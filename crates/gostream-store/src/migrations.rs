@@ -11,11 +11,12 @@ use rusqlite::Connection;
 use crate::error::StoreError;
 
 /// Steps in order; number 1 comes first.
-pub(crate) const STEPS: [&str; 4] = [
+pub(crate) const STEPS: [&str; 5] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_network.sql"),
     include_str!("../migrations/0003_library.sql"),
     include_str!("../migrations/0004_refused.sql"),
+    include_str!("../migrations/0005_listed.sql"),
 ];
 
 /// `GSTR`, set by the first step.

@@ -81,11 +81,16 @@ impl Torrents<'_> {
     /// Forgets a torrent, its known-good peers and piece layers; false if it was not there.
     pub fn remove(&self, hash: &TorrentHash) -> Result<bool, StoreError> {
         let hash = *hash;
+        self.store
+            .write("remove a torrent", move |db| remove(db, &hash))
+    }
+
+    /// Like [`Torrents::remove`], unless a client lists the torrent ([`crate::listed`]): then nothing is done.
+    pub fn remove_unlisted(&self, hash: &TorrentHash) -> Result<bool, StoreError> {
+        let hash = *hash;
         self.store.write("remove a torrent", move |db| {
-            db.execute("DELETE FROM known_peers WHERE hash = ?1", [hash.0])?;
-            db.execute("DELETE FROM piece_layers WHERE hash = ?1", [hash.0])?;
-            let rows = db.execute("DELETE FROM torrents WHERE hash = ?1", [hash.0])?;
-            Ok(rows > 0)
+            let mut listed = db.prepare_cached("SELECT 1 FROM listed WHERE hash = ?1")?;
+            Ok(!listed.exists([hash.0])? && remove(db, &hash)?)
         })
     }
 
@@ -127,6 +132,13 @@ fn select(db: &Connection, hash: &TorrentHash) -> rusqlite::Result<Option<Torren
         })
     };
     query.query_row([hash.0], read).optional()
+}
+
+fn remove(db: &Connection, hash: &TorrentHash) -> rusqlite::Result<bool> {
+    db.execute("DELETE FROM known_peers WHERE hash = ?1", [hash.0])?;
+    db.execute("DELETE FROM piece_layers WHERE hash = ?1", [hash.0])?;
+    let rows = db.execute("DELETE FROM torrents WHERE hash = ?1", [hash.0])?;
+    Ok(rows > 0)
 }
 
 fn upsert(db: &Connection, new: TorrentRecord) -> rusqlite::Result<()> {

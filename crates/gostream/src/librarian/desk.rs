@@ -95,10 +95,19 @@ impl Desk {
         }
     }
 
-    /// Ends a torrent and forgets what was kept of it; whether there was anything in the database.
+    /// Ends a torrent and forgets what was kept of it, unless a client of the API lists it; whether there was
+    /// anything in the database.
     fn forget(&self, hash: TorrentHash) -> bool {
+        if self
+            .store
+            .listed()
+            .contains(&hash)
+            .is_ok_and(|listed| listed)
+        {
+            return false;
+        }
         self.engine.forget(InfoHash(hash.0));
-        match self.store.torrents().remove(&hash) {
+        match self.store.torrents().remove_unlisted(&hash) {
             Ok(removed) => removed,
             Err(error) => {
                 tracing::error!(torrent = %hash, %error, "the database keeps a torrent that nobody needs");
