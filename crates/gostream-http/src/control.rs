@@ -29,6 +29,12 @@ pub trait LibraryControl: Send + Sync + 'static {
     /// Removes the film at a virtual path (relative to the mount, with `/`).
     fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>>;
 
+    /// What was removed and is not wanted any more, the latest first.
+    fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>>;
+
+    /// Lifts the refusal of a torrent, by its info-hash, and that of its title; what was lifted.
+    fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>>;
+
     /// What the server is and how it is doing. Wakes no torrent.
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>>;
 }
@@ -136,6 +142,18 @@ pub struct RemovedFile {
     pub path: String,
     /// Whether its torrent was forgotten too, as no other film used it.
     pub torrent_removed: bool,
+}
+
+/// A torrent that was removed by a person: no job brings it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedTorrent {
+    /// Info-hash, 40 lower-case hex digits.
+    pub hash: String,
+    /// The title, in small letters without spaces, when no other release of it is wanted either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Since when, in seconds since 1970.
+    pub since_unix: i64,
 }
 
 /// The server in figures.

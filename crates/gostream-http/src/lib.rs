@@ -11,6 +11,8 @@
 //! | `GET /api/v1/library` | `[ListedFile]` |
 //! | `POST /api/v1/library` ([`AddRequest`]) | NDJSON of [`AddEvent`]s |
 //! | `DELETE /api/v1/library/{path}` | [`RemovedFile`] |
+//! | `GET /api/v1/refused` | `[RefusedTorrent]` |
+//! | `DELETE /api/v1/refused/{hash}` | [`RefusedTorrent`] |
 //!
 //! Every error is an RFC 9457 problem document; its status is chosen in
 //! `error.rs` and nowhere else.
@@ -30,7 +32,7 @@ mod web;
 pub use access::{Access, Addresses, Login, NoAddresses};
 pub use control::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError, FileState,
-    LibraryControl, ListedFile, RemovedFile, Status, TORRENT_LEN_MAX,
+    LibraryControl, ListedFile, RefusedTorrent, RemovedFile, Status, TORRENT_LEN_MAX,
 };
 pub use error::Problem;
 pub use films::{FilmError, FilmLibrary, Item, ItemKind, OpenFilm};

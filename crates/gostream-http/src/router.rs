@@ -18,8 +18,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     control::{
-        AddEvent, AddRequest, BODY_LEN_MAX, ControlError, LibraryControl, ListedFile, RemovedFile,
-        Status, TORRENT_LEN_MAX,
+        AddEvent, AddRequest, BODY_LEN_MAX, ControlError, LibraryControl, ListedFile,
+        RefusedTorrent, RemovedFile, Status, TORRENT_LEN_MAX,
     },
     error::RequestError,
 };
@@ -32,6 +32,8 @@ pub fn router(control: Arc<dyn LibraryControl>) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/library", get(list).post(add))
         .route("/api/v1/library/{*path}", delete(remove))
+        .route("/api/v1/refused", get(refused))
+        .route("/api/v1/refused/{hash}", delete(lift))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
@@ -51,6 +53,17 @@ async fn remove(
     Path(path): Path<String>,
 ) -> Result<Json<RemovedFile>, RequestError> {
     Ok(Json(control.remove(path).await?))
+}
+
+async fn refused(State(control): Control) -> Result<Json<Vec<RefusedTorrent>>, RequestError> {
+    Ok(Json(control.refused().await?))
+}
+
+async fn lift(
+    State(control): Control,
+    Path(hash): Path<String>,
+) -> Result<Json<RefusedTorrent>, RequestError> {
+    Ok(Json(control.lift(hash).await?))
 }
 
 async fn add(

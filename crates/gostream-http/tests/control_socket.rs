@@ -17,8 +17,8 @@ use futures_util::{
 };
 use gostream_http::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError,
-    ControlSocket, FileState, LibraryControl, ListedFile, Problem, RemovedFile, SocketError,
-    Status, TORRENT_LEN_MAX, connect,
+    ControlSocket, FileState, LibraryControl, ListedFile, Problem, RefusedTorrent, RemovedFile,
+    SocketError, Status, TORRENT_LEN_MAX, connect,
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, body::Bytes};
@@ -71,8 +71,24 @@ impl LibraryControl for Scripted {
         .boxed()
     }
 
+    fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>> {
+        async { Ok(vec![refusal("0a".repeat(20))]) }.boxed()
+    }
+
+    fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>> {
+        async { Ok(refusal(hash)) }.boxed()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {
         async { Err(ControlError::timed_out("busy")) }.boxed()
+    }
+}
+
+fn refusal(hash: String) -> RefusedTorrent {
+    RefusedTorrent {
+        hash,
+        title: None,
+        since_unix: 7,
     }
 }
 
@@ -183,6 +199,19 @@ async fn an_addition_is_answered_line_by_line() {
                 "detail": "x", "status": 409}}),
         ]
     );
+}
+
+#[tokio::test]
+async fn refusals_are_listed_and_lifted_by_their_hash() {
+    let server = Server::start(Scripted::default());
+    let json = |answer: &Response<Bytes>| serde_json::from_slice::<Value>(answer.body()).unwrap();
+    let listed = server.ask("GET", "/api/v1/refused", "").await;
+    let expected = json!({"hash": "0a".repeat(20), "since_unix": 7});
+    assert_eq!(json(&listed), json!([expected]));
+    let lifted = server.ask("DELETE", "/api/v1/refused/ff", "").await;
+    assert_eq!(json(&lifted), json!({"hash": "ff", "since_unix": 7}));
+    let problem = server.problem("DELETE", "/api/v1/refused", "").await;
+    assert_eq!(problem.status, 405);
 }
 
 #[tokio::test]

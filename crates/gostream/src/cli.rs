@@ -83,6 +83,14 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
             let context = Context::prepare(&args.place, logging::Audience::Person)?;
             library::rm(&context, app, paths)
         }
+        Command::Refused { lift } => {
+            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            if lift.is_empty() {
+                library::refused(&context, app)
+            } else {
+                library::lift(&context, app, lift)
+            }
+        }
     }
 }
 

@@ -19,8 +19,8 @@ use futures_util::{
     stream::{self, BoxStream, StreamExt as _},
 };
 use gostream_http::{
-    AddEvent, AddRequest, ControlError, LibraryControl, ListedFile, Problem, RemovedFile,
-    SocketError, Status, connect,
+    AddEvent, AddRequest, ControlError, LibraryControl, ListedFile, Problem, RefusedTorrent,
+    RemovedFile, SocketError, Status, connect,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header};
@@ -105,6 +105,16 @@ impl LibraryControl for ControlClient {
     fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>> {
         let path = utf8_percent_encode(&path, IN_PATH);
         self.ask(Method::DELETE, format!("/api/v1/library/{path}"))
+            .boxed()
+    }
+
+    fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>> {
+        self.ask(Method::GET, "/api/v1/refused".to_owned()).boxed()
+    }
+
+    fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>> {
+        let hash = utf8_percent_encode(&hash, IN_PATH);
+        self.ask(Method::DELETE, format!("/api/v1/refused/{hash}"))
             .boxed()
     }
 

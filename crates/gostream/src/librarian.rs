@@ -25,7 +25,8 @@ use gostorm::Engine;
 use gostorm_wire::InfoHash;
 use gostream_fs::{LibraryEditor, NodeKind};
 use gostream_http::{
-    AddEvent, AddRequest, ControlError, FileState, LibraryControl, ListedFile, RemovedFile, Status,
+    AddEvent, AddRequest, ControlError, FileState, LibraryControl, ListedFile, RefusedTorrent,
+    RemovedFile, Status,
 };
 use gostream_store::Store;
 use tokio_util::task::TaskTracker;
@@ -150,6 +151,16 @@ impl LibraryControl for Librarian {
     fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>> {
         let desk = Arc::clone(&self.desk);
         Box::pin(on_disk(move || desk.remove(&path)))
+    }
+
+    fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>> {
+        let desk = Arc::clone(&self.desk);
+        Box::pin(on_disk(move || desk.refused()))
+    }
+
+    fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>> {
+        let desk = Arc::clone(&self.desk);
+        Box::pin(on_disk(move || desk.lift(&hash)))
     }
 
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {

@@ -15,6 +15,7 @@ Examples:
   gostream add --dir tv 'magnet:?xt=urn:btih:…'
   gostream ls --long                          what is in the library
   gostream rm movies/Film_0a1b2c3d.mkv        take a film out
+  gostream refused                            what was taken out, and stays out
   gostream doctor                             is this machine ready?
   gostream config --defaults > config.json    every setting, explained
 
@@ -62,6 +63,14 @@ pub enum Command {
         /// Path in the mount, as `ls` prints it.
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
+    },
+    /// List the torrents that were removed and that no job brings back, or lift that.
+    ///
+    /// Each line has the days since the removal, the info-hash, and the title when every release of it is refused.
+    Refused {
+        /// Lift the refusal of these torrents, and of their titles.
+        #[arg(long, num_args = 1.., value_name = "HASH")]
+        lift: Vec<String>,
     },
     /// Check that this machine can run GoStream, and say how to mend what cannot.
     Doctor,

@@ -1,4 +1,4 @@
-//! `add`, `ls` and `rm`, by a running server or without one.
+//! `add`, `ls`, `rm` and `refused`, by a running server or without one.
 //!
 //! Each is written against [`LibraryControl`] and does not know which of the
 //! two it talks to.
@@ -12,13 +12,13 @@ use std::{
 use futures_util::{StreamExt as _, future::BoxFuture};
 use gostream_http::{
     AddEvent, AddRequest, AddedFile, ControlError, FileState, LibraryControl, ListedFile,
-    SocketError, TORRENT_LEN_MAX,
+    RefusedTorrent, SocketError, TORRENT_LEN_MAX,
 };
 
 use super::{
     app::App, args::AddArgs, context::Context, failure::Failure, output, progress::Progress,
 };
-use crate::{control::ControlClient, link::Link};
+use crate::{clock::now_unix, control::ControlClient, link::Link};
 
 /// Adds a torrent and prints the path of each film.
 pub(super) fn add(context: &Context, app: &dyn App, args: AddArgs) -> Result<(), Failure> {
@@ -58,15 +58,46 @@ pub(super) fn rm(context: &Context, app: &dyn App, paths: Vec<String>) -> Result
             Ok(results)
         })
     })?;
-    let mut removed = Vec::new();
+    report_each(results, |file| file.path)
+}
+
+/// Prints what was removed and stays away.
+pub(super) fn refused(context: &Context, app: &dyn App) -> Result<(), Failure> {
+    let refused = with_library(context, app, |control| {
+        Box::pin(async move { Ok(control.refused().await?) })
+    })?;
+    let now = now_unix();
+    output::lines(refused.iter().map(|one| refused_line(one, now)))
+}
+
+/// Lifts refusals, as many as possible, and prints the hash of each that is none any more.
+pub(super) fn lift(context: &Context, app: &dyn App, hashes: Vec<String>) -> Result<(), Failure> {
+    let results = with_library(context, app, |control| {
+        Box::pin(async move {
+            let mut results = Vec::new();
+            for hash in hashes {
+                results.push(control.lift(hash).await);
+            }
+            Ok(results)
+        })
+    })?;
+    report_each(results, |lifted| lifted.hash)
+}
+
+/// Prints a line for each that was done; fails with the last that was not, when the others are reported.
+fn report_each<T>(
+    results: Vec<Result<T, ControlError>>,
+    line: impl Fn(T) -> String,
+) -> Result<(), Failure> {
+    let mut done = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     for result in results {
         match result {
-            Ok(file) => removed.push(file.path),
+            Ok(one) => done.push(line(one)),
             Err(error) => failures.push(error.into()),
         }
     }
-    output::lines(removed)?;
+    output::lines(done)?;
     let Some(last) = failures.pop() else {
         return Ok(());
     };
@@ -185,6 +216,15 @@ fn long_line(file: &ListedFile) -> String {
     }
 }
 
+/// Days since the removal, hash, title.
+fn refused_line(refused: &RefusedTorrent, now_unix: i64) -> String {
+    let days = now_unix.saturating_sub(refused.since_unix).max(0) / 86_400;
+    let title = refused.title.as_deref().unwrap_or_default();
+    format!("{days:>5} days  {}  {title}", refused.hash)
+        .trim_end()
+        .to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -226,6 +266,21 @@ mod tests {
         File::create(&path).unwrap().set_len(too_long).unwrap();
         let text = read_torrent(&path).unwrap_err().to_string();
         assert!(text.contains("this is no .torrent file"), "{text}");
+    }
+
+    #[test]
+    fn a_refusal_is_shown_with_its_age_and_the_title_that_it_holds_for() {
+        let mut refused = RefusedTorrent {
+            hash: "ab".repeat(20),
+            title: Some("thewolf".to_owned()),
+            since_unix: 1_000_000,
+        };
+        let line = refused_line(&refused, 1_000_000 + 3 * 86_400 + 5);
+        assert_eq!(line, format!("    3 days  {}  thewolf", "ab".repeat(20)));
+        refused.title = None;
+        // A clock that was set back.
+        let line = refused_line(&refused, 5);
+        assert_eq!(line, format!("    0 days  {}", "ab".repeat(20)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use futures_util::{
 };
 use gostream_http::{
     AddEvent, AddRequest, AddedFile, ControlError, ControlSocket, LibraryControl, ListedFile,
-    RemovedFile, Status,
+    RefusedTorrent, RemovedFile, Status,
 };
 use tempfile::TempDir;
 
@@ -66,6 +66,28 @@ impl LibraryControl for Library {
             Ok(RemovedFile {
                 path,
                 torrent_removed: true,
+            })
+        }
+        .boxed()
+    }
+
+    fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>> {
+        self.note("tells what is refused");
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>> {
+        self.note(&format!("lifts {hash}"));
+        async {
+            if hash == "missing" {
+                return Err(ControlError::not_found(
+                    "missing: no such torrent is refused",
+                ));
+            }
+            Ok(RefusedTorrent {
+                hash,
+                title: None,
+                since_unix: 0,
             })
         }
         .boxed()
@@ -241,6 +263,21 @@ fn a_running_server_does_the_work() {
     });
     let expected = ["server adds magnet:?good", "server adds magnet:?bad"];
     assert_eq!(desk.notes(), expected);
+}
+
+#[test]
+fn refusals_are_told_and_as_many_lifted_as_are_there() {
+    let desk = Desk::new();
+    desk.run(&["refused"]).unwrap();
+    assert_eq!(desk.notes(), ["app tells what is refused", "app closes"]);
+    desk.with_server(|| {
+        let failure = desk.run(&["refused", "--lift", "missing", "ab"]);
+        assert_eq!(
+            failure.unwrap_err(),
+            Failure::BadInput("missing: no such torrent is refused".to_owned())
+        );
+    });
+    assert_eq!(desk.notes(), ["server lifts missing", "server lifts ab"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use futures_util::{
 };
 use gostream_http::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, ControlError, ControlSocket, FileState,
-    LibraryControl, ListedFile, RemovedFile, SocketError, Status,
+    LibraryControl, ListedFile, RefusedTorrent, RemovedFile, SocketError, Status,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -116,8 +116,24 @@ impl LibraryControl for Scripted {
         async { Err(ControlError::conflict(path)) }.boxed()
     }
 
+    fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>> {
+        async { Ok(vec![refusal()]) }.boxed()
+    }
+
+    fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>> {
+        async { Err(ControlError::not_found(hash)) }.boxed()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {
         async { Ok(status()) }.boxed()
+    }
+}
+
+fn refusal() -> RefusedTorrent {
+    RefusedTorrent {
+        hash: "0a".repeat(20),
+        title: Some("film".to_owned()),
+        since_unix: 5,
     }
 }
 
@@ -145,10 +161,23 @@ async fn answers_come_through_as_they_were_given() {
     let client = &server.client;
     assert_eq!(client.list().await.unwrap(), [file()]);
     assert_eq!(client.status().await.unwrap(), status());
+    assert_eq!(client.refused().await.unwrap(), [refusal()]);
     let path = "tv/50% off & Ä ?#/../x.mkv";
     assert_eq!(
         client.remove(path.to_owned()).await.unwrap_err(),
         ControlError::conflict(path)
+    );
+    assert_eq!(
+        client
+            .lift("no/hash".to_owned())
+            .await
+            .unwrap_err()
+            .to_string(),
+        "there is nothing at /api/v1/refused/no/hash"
+    );
+    assert_eq!(
+        client.lift("a b".to_owned()).await.unwrap_err(),
+        ControlError::not_found("a b")
     );
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gostorm::Engine;
 use gostorm_wire::InfoHash;
 use gostream_fs::{NodeKind, NodeRef, Tree};
-use gostream_http::{ControlError, RemovedFile};
-use gostream_library::{Title, TorrentHash, title};
+use gostream_http::{ControlError, RefusedTorrent, RemovedFile};
+use gostream_library::{HashError, Title, TorrentHash, title};
 use gostream_store::{Refusal, Store, TreeError};
 use tokio_util::task::TaskTracker;
 
@@ -93,6 +93,35 @@ impl Desk {
         if let Err(error) = self.store.refusals().add(refusal) {
             tracing::error!(path, torrent = %hash, %error, "a removal will not be remembered");
         }
+    }
+
+    /// What is not wanted any more, the latest first.
+    pub(super) fn refused(&self) -> Result<Vec<RefusedTorrent>, ControlError> {
+        let refusals = self.store.refusals().list();
+        let refusals = refusals.map_err(|error| ControlError::failed(error.to_string()))?;
+        let shown = refusals.into_iter().map(|refusal| RefusedTorrent {
+            hash: refusal.hash.to_string(),
+            title: refusal.title,
+            since_unix: refusal.since_unix,
+        });
+        Ok(shown.collect())
+    }
+
+    /// Lifts the refusal of a torrent, and that of its title. It is not added again by that: a job may do so.
+    pub(super) fn lift(&self, hash: &str) -> Result<RefusedTorrent, ControlError> {
+        let hash: TorrentHash = hash
+            .parse()
+            .map_err(|error: HashError| ControlError::bad_input(error.to_string()))?;
+        let shown = hash.to_string();
+        let refused = self.refused()?.into_iter().find(|one| one.hash == shown);
+        let refused = refused.ok_or_else(|| {
+            ControlError::not_found(format!("{shown}: no such torrent is refused"))
+        })?;
+        let titles = refused.title.iter().cloned().collect();
+        let lifted = self.store.refusals().lift(&hash, titles);
+        lifted.map_err(|error| ControlError::failed(error.to_string()))?;
+        tracing::info!(torrent = %hash, title = refused.title, "a refusal was lifted by command");
+        Ok(refused)
     }
 
     /// Ends a torrent and forgets what was kept of it, unless a client of the API lists it; whether there was

@@ -242,6 +242,39 @@ fn a_film_that_is_removed_by_command_is_refused_with_or_without_a_server() {
 }
 
 #[test]
+fn a_refusal_is_shown_and_lifted_by_command_with_or_without_a_server() {
+    let place = Place::new(json!({}));
+    let movies = place.library().join("movies");
+    fs::create_dir_all(&movies).unwrap();
+    for number in 1..=2 {
+        let name = format!("The Wolf {number} (1999).mkv");
+        fs::write(movies.join(name), dead_stub(number)).unwrap();
+    }
+    let [first, second] = [1, 2].map(|number| format!("{number:02x}").repeat(20));
+    let server = Server::start_in(place);
+    fs::remove_file(server.mount.join("movies/The Wolf 1 (1999).mkv")).unwrap();
+    fs::remove_file(server.mount.join("movies/The Wolf 2 (1999).mkv")).unwrap();
+    let shown = server.place.run(&["refused"]).success();
+    let mut lines: Vec<&str> = shown.lines().collect();
+    lines.sort_unstable();
+    let line = |hash: &str, title: &str| format!("    0 days  {hash}  {title}");
+    assert_eq!(lines, [line(&first, "thewolf1"), line(&second, "thewolf2")]);
+    let lifted = server.place.run(&["refused", "--lift", &first]).success();
+    assert_eq!(lifted.trim_end(), first);
+    let again = server.place.run(&["refused", "--lift", &first]);
+    again.refused(&[&first, "no such torrent is refused"]);
+    server
+        .place
+        .run(&["refused", "--lift", "wolf"])
+        .refused(&["wolf", "40 hex digits"]);
+    let (_, after) = server.stop();
+    let shown = after.place.run(&["refused"]).success();
+    assert_eq!(shown.trim_end(), line(&second, "thewolf2"));
+    after.place.run(&["refused", "--lift", &second]).success();
+    assert_eq!(after.place.run(&["refused"]).success(), "");
+}
+
+#[test]
 fn a_killed_server_has_lost_no_stub_that_it_does_not_remember() {
     const FILMS: u8 = 60;
     let place = Place::new(json!({}));

@@ -164,6 +164,8 @@ fn a_playback_from_the_warm_head_reads_ahead_behind_it_and_never_fetches_it_agai
     let (status, after) = shown.server.stop();
     assert!(status.success());
     let before = shown.seeder.figure("uploaded");
+    // A quarter of it is how long the disk may take before the swarm is asked for what lies there.
+    after.place.set(&json!({"read_deadline_seconds": 60}));
     let server = Server::start_in(after.place);
     let film = File::open(&shown.path).unwrap();
     let original = File::open(&shown.original).unwrap();

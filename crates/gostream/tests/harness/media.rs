@@ -1,7 +1,8 @@
 //! Films to share: made once by ffmpeg, or filled with numbered bytes, and kept under `target`.
 //!
-//! A file is made under a name of its own and renamed when it is complete, so that tests in other
-//! processes never see half of it.
+//! A file is made under a name of its own and gets its name when it is complete, so that tests in other processes never
+//! see half of it. The first that is complete stays: ffmpeg makes no two that are equal, and a film that changed under
+//! a seeder would never be served.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -124,7 +125,14 @@ fn made_once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     if !path.exists() {
         let part = path.with_extension(format!("{}.part", std::process::id()));
         make(&part);
-        fs::rename(&part, &path).unwrap();
+        // Fails when another process was faster.
+        let named = fs::hard_link(&part, &path);
+        assert!(
+            named.is_ok() || path.exists(),
+            "{}: {named:?}",
+            path.display()
+        );
+        fs::remove_file(&part).unwrap();
     }
     path
 }
