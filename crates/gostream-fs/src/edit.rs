@@ -94,14 +94,8 @@ impl Editing {
         self.change(|| {
             let made = self.editor.make_directory(&path)?;
             made_ino = made.ino;
-            let added = TreeChange::Add {
-                parent,
-                name: name.to_owned(),
-                ino: made.ino,
-                seen: made.seen,
-                node: Node::Dir,
-            };
-            Ok((vec![added], vec![touched(directory)]))
+            let added = made.entry(&path, Node::Dir);
+            Ok((vec![TreeChange::Put(added)], vec![touched(directory)]))
         })?;
         Ok(made_ino)
     }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use gostream_library::{Film, Stamp};
 
-use crate::tree::Tree;
+use crate::tree::{Node, Tree, TreeEntry};
 
 /// Changes the library. Paths are relative to its root, as in [`crate::TreeEntry`].
 pub trait LibraryEditor: Send + Sync + 'static {
@@ -73,6 +73,19 @@ pub struct Made {
     pub ino: u64,
     /// How it is on the disk.
     pub seen: Seen,
+}
+
+impl Made {
+    /// What the tree shows of it at `path`.
+    pub(crate) fn entry(self, path: &str, node: Node) -> TreeEntry {
+        TreeEntry {
+            path: path.to_owned(),
+            ino: self.ino,
+            mtime: self.seen.mtime,
+            stamp: self.seen.stamp,
+            node,
+        }
+    }
 }
 
 /// A side-car on the disk.

@@ -53,4 +53,4 @@ pub use ops::open::open_side_car;
 pub use reply::ReadReply;
 pub use session::SessionEnd;
 pub use source::{MediaFile, MediaSource};
-pub use tree::{Node, NodeKind, NodeRef, ROOT_INO, Tree, TreeEntry, TreeError};
+pub use tree::{Node, NodeKind, NodeRef, ROOT_INO, Tree, TreeChange, TreeEntry, TreeError};

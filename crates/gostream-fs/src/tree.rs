@@ -4,26 +4,24 @@
 //! getattr and readdir without a lock. Inode numbers come from outside and say which object is which over the
 //! life of the library; two trees are compared by them (`tree/diff.rs`).
 //!
-//! Layout: the children of a directory lie side by side, ordered by cookie. A cookie is a 62-bit hash of the
-//! name (the next free number on a collision), and it is the directory offset that the kernel gets. So an
-//! offset stays right over any number of publishes: a listing that is under way sees every name that was there
-//! all the time exactly once, and no handle has to keep an old tree alive. About 140 bytes an entry, and the
-//! name.
+//! Layout: objects by inode number, and in each directory the numbers of its children by cookie, both in maps of
+//! which a tree and the one that was made from it (`tree/edit.rs`) share what is the same (`tree/chunks.rs`). A cookie is
+//! a 62-bit hash of the name (the next free number on a collision), and it is the directory offset that the kernel
+//! gets. So an offset stays right over any number of publishes: a listing that is under way sees every name that
+//! was there all the time exactly once, and no handle has to keep an old tree alive. About 190 bytes an entry, and
+//! the name.
 
-mod build;
+mod chunks;
 pub(crate) mod diff;
 mod edit;
-mod remove;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use self::chunks::Chunks;
+pub use self::edit::{TreeChange, TreeError};
 use gostream_library::{Film, Stamp};
-use rustc_hash::FxHashMap;
-
-pub use build::TreeError;
-pub(crate) use edit::TreeChange;
 
 /// The inode number of the root directory (fixed by the FUSE protocol).
 pub const ROOT_INO: u64 = 1;
@@ -67,42 +65,47 @@ pub enum Node {
     },
 }
 
-/// An immutable snapshot of everything that the mount shows.
-#[derive(Debug)]
+/// An immutable snapshot of everything that the mount shows. A clone shares all of it.
+#[derive(Clone, Debug)]
 pub struct Tree {
-    /// The root, then the children of each directory side by side, in the order of their cookies.
-    inodes: Box<[Inode]>,
-    /// All names, one after the other.
-    names: Box<str>,
-    /// Inode number → index.
-    by_ino: FxHashMap<u64, u32>,
+    root: Arc<Object>,
+    /// All but the root, by inode number.
+    objects: Chunks<Arc<Object>>,
     media: u32,
 }
 
 #[derive(Clone, Debug)]
-struct Inode {
+struct Object {
     ino: u64,
+    /// Inode number of its directory; the root is its own.
+    parent: u64,
     cookie: u64,
     mtime: SystemTime,
     stamp: Stamp,
-    parent: u32,
-    name_start: u32,
-    name_len: u8,
+    name: Box<str>,
     kind: Kind,
 }
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Dir { first: u32, count: u32, dirs: u32 },
+    Dir(Box<Listing>),
     Media(Arc<Film>),
     SideCar { len: u64, source: Box<Path> },
+}
+
+/// What lies directly in a directory.
+#[derive(Clone, Debug, Default)]
+struct Listing {
+    /// Inode numbers by cookie.
+    children: Chunks<u64>,
+    dirs: u32,
 }
 
 /// One object of a tree.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeRef<'a> {
     tree: &'a Tree,
-    index: u32,
+    object: &'a Object,
 }
 
 /// What an object is; see [`Node`].
@@ -129,15 +132,18 @@ pub enum NodeKind<'a> {
 impl Tree {
     /// The object with this inode number.
     pub fn get(&self, ino: u64) -> Option<NodeRef<'_>> {
-        let index = *self.by_ino.get(&ino)?;
-        Some(NodeRef { tree: self, index })
+        if ino == ROOT_INO {
+            return Some(self.root());
+        }
+        let object = self.objects.get(ino)?;
+        Some(NodeRef { tree: self, object })
     }
 
     /// The root directory.
     pub fn root(&self) -> NodeRef<'_> {
         NodeRef {
             tree: self,
-            index: 0,
+            object: &self.root,
         }
     }
 
@@ -155,74 +161,67 @@ impl Tree {
 
     /// Every object, the root first.
     pub fn iter(&self) -> impl Iterator<Item = NodeRef<'_>> {
-        (0..).map_while(|index| {
-            self.inodes.get(index as usize)?;
-            Some(NodeRef { tree: self, index })
-        })
+        let objects = self.objects.from(0).map(|(_, object)| object);
+        std::iter::once(&self.root)
+            .chain(objects)
+            .map(|object| NodeRef { tree: self, object })
     }
 
     /// How many objects there are, the root among them.
-    pub fn len(&self) -> usize {
-        self.inodes.len()
+    pub const fn len(&self) -> usize {
+        self.objects.len() + 1
     }
 
     /// Whether there is nothing but the root.
-    pub fn is_empty(&self) -> bool {
-        self.inodes.len() == 1
+    pub const fn is_empty(&self) -> bool {
+        self.objects.len() == 0
     }
 
     /// How many films there are.
-    pub fn media_count(&self) -> u32 {
+    pub const fn media_count(&self) -> u32 {
         self.media
     }
 
-    /// Bytes of memory that the snapshot takes, without stubs and paths of side-cars.
+    /// Bytes of memory that the snapshot takes, without stubs and paths of side-cars, if it shares nothing.
     pub fn memory(&self) -> usize {
-        size_of_val(&*self.inodes)
-            + self.names.len()
-            + self.by_ino.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
+        let objects = self.iter().map(|node| {
+            let listing = node.listing();
+            let listing = listing.map_or(0, |listing| {
+                size_of_val(listing) + listing.children.memory()
+            });
+            size_of::<Object>() + 16 + node.name().len() + listing
+        });
+        self.objects.memory() + objects.sum::<usize>()
     }
 }
 
 impl<'a> NodeRef<'a> {
-    fn inode(self) -> &'a Inode {
-        // An index is made from the table itself and the table never changes.
-        &self.tree.inodes[self.index as usize]
-    }
-
-    fn children_slice(self) -> (u32, &'a [Inode]) {
-        match self.inode().kind {
-            Kind::Dir { first, count, .. } => {
-                let from = first as usize;
-                (first, &self.tree.inodes[from..from + count as usize])
-            }
-            Kind::Media(_) | Kind::SideCar { .. } => (0, &[]),
+    fn listing(self) -> Option<&'a Listing> {
+        match &self.object.kind {
+            Kind::Dir(listing) => Some(listing),
+            Kind::Media(_) | Kind::SideCar { .. } => None,
         }
     }
 
     /// Inode number.
     pub fn ino(self) -> u64 {
-        self.inode().ino
+        self.object.ino
     }
 
     /// The directory that it lies in; the root is its own parent.
     pub fn parent(self) -> NodeRef<'a> {
-        NodeRef {
-            tree: self.tree,
-            index: self.inode().parent,
-        }
+        let parent = self.tree.get(self.object.parent);
+        parent.unwrap_or_else(|| self.tree.root())
     }
 
     /// Name within its directory; empty for the root.
     pub fn name(self) -> &'a str {
-        let inode = self.inode();
-        let from = inode.name_start as usize;
-        &self.tree.names[from..from + usize::from(inode.name_len)]
+        &self.object.name
     }
 
     /// Relative path from the root, empty for the root.
     pub fn path(self) -> String {
-        if self.index == 0 {
+        if self.object.ino == ROOT_INO {
             return String::new();
         }
         let mut path = self.parent().path();
@@ -235,18 +234,22 @@ impl<'a> NodeRef<'a> {
 
     /// Modification time, never before 1970-01-01 00:00:01.
     pub fn mtime(self) -> SystemTime {
-        self.inode().mtime
+        self.object.mtime
     }
 
     /// What it was made from; see [`TreeEntry::stamp`].
     pub fn stamp(self) -> Stamp {
-        self.inode().stamp
+        self.object.stamp
     }
 
     /// What it is.
     pub fn kind(self) -> NodeKind<'a> {
-        match &self.inode().kind {
-            &Kind::Dir { count, dirs, .. } => NodeKind::Dir { count, dirs },
+        match &self.object.kind {
+            Kind::Dir(listing) => NodeKind::Dir {
+                // As many as inode numbers that were ever given out.
+                count: u32::try_from(listing.children.len()).unwrap_or(u32::MAX),
+                dirs: listing.dirs,
+            },
             Kind::Media(stub) => NodeKind::Media(stub),
             Kind::SideCar { len, source } => NodeKind::SideCar { len: *len, source },
         }
@@ -254,49 +257,58 @@ impl<'a> NodeRef<'a> {
 
     /// Whether it is a directory.
     pub fn is_dir(self) -> bool {
-        matches!(self.inode().kind, Kind::Dir { .. })
+        self.listing().is_some()
     }
 
     /// The directory offset after which a listing goes on behind this object: at least 3 and below 2^63, since
     /// the kernel takes it for a signed number.
     pub fn cookie(self) -> u64 {
-        self.inode().cookie
+        self.object.cookie
     }
 
     /// The child called `name`.
     pub fn child(self, name: &str) -> Option<NodeRef<'a>> {
-        let (first, children) = self.children_slice();
-        let wanted = name_hash(name);
-        let from = children.partition_point(|child| child.cookie < wanted);
-        // Names that collide follow each other; the run ends at a cookie that is a gap away.
-        let mut expected = wanted;
-        for (index, child) in (first..).zip(children).skip(from) {
-            if child.cookie > expected {
-                return None;
-            }
-            let node = NodeRef {
-                tree: self.tree,
-                index,
-            };
+        let children = &self.listing()?.children;
+        // Names that collide follow each other without a gap.
+        let mut cookie = name_hash(name);
+        loop {
+            let node = self.tree.get(*children.get(cookie)?)?;
             if node.name() == name {
                 return Some(node);
             }
-            expected = child.cookie + 1;
+            cookie += 1;
         }
-        None
     }
 
     /// The children whose cookie is above `after`, in order; none for a file.
     pub fn children_after(self, after: u64) -> impl Iterator<Item = NodeRef<'a>> {
-        let (first, children) = self.children_slice();
-        let from = children.partition_point(|child| child.cookie <= after);
-        (first..)
-            .zip(children)
-            .skip(from)
-            .map(move |(index, _)| NodeRef {
-                tree: self.tree,
-                index,
-            })
+        let listing = self.listing().into_iter();
+        let children = listing.flat_map(move |listing| listing.children.from(after + 1));
+        children.filter_map(move |(_, ino)| self.tree.get(*ino))
+    }
+
+    /// It and all that lies in it, a directory before what is in it.
+    pub fn with_all_in_it(self) -> Vec<NodeRef<'a>> {
+        let mut all = vec![self];
+        let mut at = 0;
+        while let Some(node) = all.get(at) {
+            let children: Vec<_> = node.children_after(0).collect();
+            all.extend(children);
+            at += 1;
+        }
+        all
+    }
+
+    /// Whether it is `above` or lies in it, at any depth.
+    pub(crate) fn lies_in(self, above: NodeRef<'_>) -> bool {
+        let mut at = self;
+        while at.ino() != above.ino() {
+            if at.ino() == ROOT_INO {
+                return false;
+            }
+            at = at.parent();
+        }
+        true
     }
 }
 

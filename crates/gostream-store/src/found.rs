@@ -5,6 +5,7 @@
 use std::{collections::HashSet, path::Path, sync::Arc, time::SystemTime};
 
 use gostream_library::{Film, Stamp};
+use rustc_hash::FxHashMap;
 
 /// One thing in the tree.
 #[derive(Clone, Debug)]
@@ -36,11 +37,35 @@ pub enum FoundKind {
 }
 
 /// What an earlier scan found.
-pub trait Earlier: Sync {
+pub trait Earlier {
     /// The thing at this path; the empty path is the root.
-    fn at(&self, path: &str) -> Option<Found>;
-    /// What lay directly in this folder; nothing if there was no such folder.
-    fn children(&self, folder: &str) -> Vec<Found>;
+    fn at(&self, path: &str) -> Option<Known>;
+    /// What lay directly in this folder, by name; nothing if there was no such folder.
+    fn children(&self, folder: &str) -> FxHashMap<&str, Known>;
+}
+
+/// A thing as an earlier scan found it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// What it was.
+    pub kind: KnownKind,
+    /// As in [`Found`].
+    pub mtime: SystemTime,
+    /// As in [`Found`].
+    pub stamp: Stamp,
+}
+
+/// What a thing was; see [`FoundKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownKind {
+    /// A folder.
+    Dir,
+    /// A stub.
+    Film,
+    /// A stub that could not be used.
+    Broken,
+    /// Any other file.
+    SideCar,
 }
 
 /// What a scan is to do.
@@ -54,19 +79,4 @@ pub struct Look<'a> {
     /// Called with each folder (and its path on disk) just before it is looked into: changes are to be told
     /// from here on.
     pub enter: &'a dyn Fn(&str, &Path),
-}
-
-/// A thing as it was, and all that was in it. At most [`gostream_library::path::DEPTH_MAX`] levels.
-pub(crate) fn everything(earlier: &dyn Earlier, path: &str) -> Vec<Found> {
-    let mut all: Vec<Found> = earlier.at(path).into_iter().collect();
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for child in earlier.children(&folder) {
-            if matches!(child.kind, FoundKind::Dir) {
-                folders.push(child.path.clone());
-            }
-            all.push(child);
-        }
-    }
-    all
 }

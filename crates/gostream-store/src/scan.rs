@@ -1,10 +1,9 @@
-//! Reads the stub tree: all of it, or what changed since an earlier scan.
+//! Reads the stub tree: all of it, or what is otherwise than an earlier scan found it.
 //!
-//! The mount shows a tree only when it is complete, so a scan gives all or an error: what a disk fails to give
-//! must not look as if it were gone, or a media server would drop its titles. What an earlier scan knew and
-//! this one cannot read is taken over from there and named in [`Scanned::kept`]; so are the films below a
-//! folder whose disk was unmounted, and when that is the root, the scan fails ([`TreeError::SourceGone`]).
-//! What vanishes during the scan is left out.
+//! The mount shows a tree only when it is complete, so a scan gives all that differs or an error: what a disk fails
+//! to give must not look as if it were gone, or a media server would drop its titles. What an earlier scan knew and
+//! this one cannot read stays as it was and is named in [`Scanned::kept`]; so are the films below a folder whose
+//! disk was unmounted, and when that is the root, the scan fails ([`TreeError::SourceGone`]).
 //!
 //! `list` walks the folders, `read` reads the stubs. Left out, and named in [`Scanned::left_out`]: names that
 //! are not UTF-8 or hold control characters, special files, links that lead out of the tree or to folders.
@@ -15,9 +14,13 @@ mod read;
 
 pub(crate) use self::list::state_of;
 
+use std::collections::HashSet;
+
+use gostream_library::path as names;
+
 use crate::{
     error::TreeError,
-    found::{Earlier, Found, FoundKind, Look, everything},
+    found::{Earlier, Found, FoundKind, KnownKind, Look},
     stubs::StubTree,
 };
 
@@ -27,9 +30,12 @@ pub const MARKER: &str = ".gostream-library";
 /// What a scan found.
 #[derive(Debug)]
 pub struct Scanned {
-    /// Everything, sorted by path: a folder comes before what is in it, the root first.
+    /// What is new or otherwise than before, sorted by path: a folder comes before what is in it, the root first.
+    /// What is neither here nor in `gone` is as it was.
     pub found: Vec<Found>,
-    /// What could not be read and was taken over from the earlier scan: path and reason.
+    /// What the earlier scan knew and that is not there any more, a folder with all that was in it.
+    pub gone: Vec<String>,
+    /// What could not be read and stays as it was: path and reason.
     pub kept: Vec<(String, String)>,
     /// What is not shown, a sentence each.
     pub left_out: Vec<String>,
@@ -55,58 +61,68 @@ impl StubTree {
     pub fn look(&self, look: Look<'_>) -> Result<Scanned, TreeError> {
         let root = self.canonical_root()?;
         let listed = list::list(&root, look)?;
+        let read = read::all(listed.unread);
         let mut scanned = Scanned {
             found: listed.ready,
+            gone: listed.gone,
             kept: listed.kept,
             left_out: listed.left_out,
         };
-        let (read, kept) = read::all(listed.unread, look.earlier);
-        scanned.found.extend(read);
-        scanned.kept.extend(kept);
+        scanned.found.extend(read.found);
+        scanned.gone.extend(read.gone);
+        scanned.kept.extend(read.kept);
         scanned.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        // One folder may be missed by its parent and by itself.
+        scanned.gone.sort_unstable();
+        scanned.gone.dedup();
         if let Some(earlier) = look.earlier {
-            let moved = listed.on_another_device;
-            self.keep_unmounted(&mut scanned, earlier, moved)?;
+            for folder in listed.on_another_device {
+                self.keep_unmounted(&mut scanned, earlier, folder)?;
+            }
         }
         Ok(scanned)
     }
 
-    /// Of each folder that lies on another device than before: if it held films and holds none now, what was
+    /// Of a folder that lies on another device than before: if it held films and holds none now, what was
     /// mounted there is gone, and what was known of it stays.
     fn keep_unmounted(
         &self,
         scanned: &mut Scanned,
         earlier: &dyn Earlier,
-        moved: Vec<String>,
+        folder: String,
     ) -> Result<(), TreeError> {
-        for folder in moved {
-            let inside = |path: &str| path_is_in(path, &folder);
-            let has_film = |found: &Found| matches!(found.kind, FoundKind::Film(_));
-            let holds_film = scanned
-                .found
-                .iter()
-                .any(|found| has_film(found) && inside(&found.path));
-            if holds_film || !held_film(earlier, &folder) {
-                continue;
-            }
-            if folder.is_empty() {
-                if self.root().join(MARKER).exists() {
-                    continue;
-                }
-                return Err(TreeError::SourceGone {
-                    path: self.root().to_owned(),
-                });
-            }
-            let before = everything(earlier, &folder);
-            scanned
-                .found
-                .retain(|found| found.path != folder && !inside(&found.path));
-            scanned.found.extend(before);
-            scanned.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-            let why = "its disk is not mounted, as it seems".to_owned();
-            scanned.kept.push((folder, why));
+        let inside = |path: &str| path_is_in(path, &folder);
+        let is_film = |found: &Found| matches!(found.kind, FoundKind::Film(_));
+        let mut found = scanned.found.iter();
+        if found.any(|found| is_film(found) && inside(&found.path))
+            || has_film(earlier, &folder, &scanned.other())
+            || !has_film(earlier, &folder, &HashSet::new())
+        {
+            return Ok(());
         }
+        if folder.is_empty() {
+            if self.root().join(MARKER).exists() {
+                return Ok(());
+            }
+            let path = self.root().to_owned();
+            return Err(TreeError::SourceGone { path });
+        }
+        let stays = |path: &str| path != folder && !inside(path);
+        scanned.found.retain(|found| stays(&found.path));
+        scanned.gone.retain(|path| stays(path));
+        let why = "its disk is not mounted, as it seems".to_owned();
+        scanned.kept.push((folder, why));
         Ok(())
+    }
+}
+
+impl Scanned {
+    /// The paths at which there is nothing, or a file in another state.
+    fn other(&self) -> HashSet<&str> {
+        let files = self.found.iter();
+        let files = files.filter(|found| !matches!(found.kind, FoundKind::Dir));
+        let files = files.map(|found| found.path.as_str());
+        files.chain(self.gone.iter().map(String::as_str)).collect()
     }
 }
 
@@ -118,15 +134,18 @@ fn path_is_in(path: &str, folder: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn held_film(earlier: &dyn Earlier, folder: &str) -> bool {
-    earlier
-        .children(folder)
-        .iter()
-        .any(|child| match child.kind {
-            FoundKind::Film(_) => true,
-            FoundKind::Dir => held_film(earlier, &child.path),
-            FoundKind::Broken(_) | FoundKind::SideCar { .. } => false,
-        })
+/// Whether a film of the earlier scan lies somewhere in `folder`, but for the paths of `other` and what is in them.
+fn has_film(earlier: &dyn Earlier, folder: &str, other: &HashSet<&str>) -> bool {
+    let mut children = earlier.children(folder).into_iter();
+    children.any(|(name, child)| {
+        let path = names::join(folder, name);
+        !other.contains(path.as_str())
+            && match child.kind {
+                KnownKind::Film => true,
+                KnownKind::Dir => has_film(earlier, &path, other),
+                KnownKind::Broken | KnownKind::SideCar => false,
+            }
+    })
 }
 
 #[cfg(test)]

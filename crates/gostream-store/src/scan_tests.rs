@@ -3,17 +3,19 @@
 
 use std::{
     cell::RefCell,
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt as _, fs::symlink, net::UnixListener},
-    sync::Arc,
     time::SystemTime,
 };
 
 use gostream_library::{Stub, TorrentHash, path as names, stub::STUB_BYTES_MAX};
 
+use rustc_hash::FxHashMap;
+
 use super::*;
+use crate::found::Known;
 
 fn stub(byte: u8) -> Stub {
     Stub::new("http://h", TorrentHash([byte; 20]), 1, 5, None, None).unwrap()
@@ -157,15 +159,50 @@ fn many_stubs_are_read_by_several_threads_in_order() {
 /// An earlier scan, as it was or made up.
 struct Before(Vec<Found>);
 
-impl Earlier for Before {
-    fn at(&self, path: &str) -> Option<Found> {
-        self.0.iter().find(|found| found.path == path).cloned()
+impl Before {
+    fn known(found: &Found) -> Known {
+        Known {
+            kind: match found.kind {
+                FoundKind::Dir => KnownKind::Dir,
+                FoundKind::Film(_) => KnownKind::Film,
+                FoundKind::Broken(_) => KnownKind::Broken,
+                FoundKind::SideCar { .. } => KnownKind::SideCar,
+            },
+            mtime: found.mtime,
+            stamp: found.stamp,
+        }
     }
 
-    fn children(&self, folder: &str) -> Vec<Found> {
+    /// With the differences that a scan found.
+    fn then(&self, scanned: &Scanned) -> Self {
+        let mut all: BTreeMap<String, Found> = self
+            .0
+            .iter()
+            .map(|found| (found.path.clone(), found.clone()))
+            .collect();
+        for gone in &scanned.gone {
+            assert!(all.contains_key(gone), "{gone} was not there");
+            all.retain(|path, _| path != gone && !path_is_in(path, gone));
+        }
+        for found in &scanned.found {
+            all.insert(found.path.clone(), found.clone());
+        }
+        Self(all.into_values().collect())
+    }
+}
+
+impl Earlier for Before {
+    fn at(&self, path: &str) -> Option<Known> {
+        let found = self.0.iter().find(|found| found.path == path);
+        found.map(Self::known)
+    }
+
+    fn children(&self, folder: &str) -> FxHashMap<&str, Known> {
         let is_child =
             |found: &&Found| !found.path.is_empty() && names::split(&found.path).0 == folder;
-        self.0.iter().filter(is_child).cloned().collect()
+        let children = self.0.iter().filter(is_child);
+        let children = children.map(|found| (names::split(&found.path).1, Self::known(found)));
+        children.collect()
     }
 }
 
@@ -193,8 +230,59 @@ fn again(tree: &StubTree, before: &Before, changed: Option<&[&str]>) -> (Scanned
     (scanned.unwrap(), entered)
 }
 
-fn paths(scanned: &Scanned) -> Vec<&str> {
-    scanned.found.iter().map(|f| f.path.as_str()).collect()
+/// All that is there after a scan.
+fn paths(before: &Before, scanned: &Scanned) -> Vec<String> {
+    let after = before.then(scanned).0;
+    after.into_iter().map(|found| found.path).collect()
+}
+
+/// What a scan tells of, what is gone with a minus.
+fn told(scanned: &Scanned) -> Vec<String> {
+    let gone = scanned.gone.iter().map(|path| format!("-{path}"));
+    let found = scanned.found.iter().map(|found| found.path.clone());
+    found.chain(gone).collect()
+}
+
+#[test]
+fn what_is_as_it_was_is_not_told_of() {
+    let (folder, tree) = tree();
+    tree.write("movies/a.mkv", &stub(1)).unwrap();
+    tree.write_sidecar("movies/a.nfo", b"1").unwrap();
+    tree.write("tv/Show/e.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    let (scanned, entered) = again(&tree, &before, None);
+    assert_eq!(entered, ["", "movies", "tv", "tv/Show"]);
+    assert!(told(&scanned).is_empty(), "{:?}", told(&scanned));
+    let root = folder.path();
+    fs::remove_dir_all(root.join("tv/Show")).unwrap();
+    fs::remove_file(root.join("movies/a.nfo")).unwrap();
+    fs::create_dir(root.join("movies/a.nfo")).unwrap();
+    let (scanned, _) = again(&tree, &before, None);
+    assert_eq!(told(&scanned), ["movies", "movies/a.nfo", "tv", "-tv/Show"]);
+    assert_eq!(
+        paths(&before, &scanned),
+        ["", "movies", "movies/a.mkv", "movies/a.nfo", "tv"]
+    );
+}
+
+#[test]
+fn of_a_folder_that_is_gone_its_parent_is_asked() {
+    let (folder, tree) = tree();
+    tree.write("tv/Show/Season.01/e.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    fs::remove_dir_all(folder.path().join("tv/Show")).unwrap();
+    let (scanned, _) = again(&tree, &before, Some(&["tv/Show/Season.01"]));
+    assert_eq!(told(&scanned), ["tv", "-tv/Show"]);
+    let (scanned, _) = again(
+        &tree,
+        &before,
+        Some(&["tv", "tv/Show/Season.01", "tv/Other"]),
+    );
+    assert_eq!(paths(&before, &scanned), ["", "tv"]);
+    // A file has its name now.
+    fs::write(folder.path().join("tv/Show"), "x").unwrap();
+    let (scanned, _) = again(&tree, &before, Some(&["tv/Show"]));
+    assert_eq!(told(&scanned), ["tv", "tv/Show"]);
 }
 
 #[test]
@@ -209,7 +297,7 @@ fn only_changed_and_new_folders_are_looked_into() {
     let (scanned, entered) = again(&tree, &before, Some(&["tv"]));
     assert_eq!(entered, ["tv", "tv/New", "tv/New/Season.01"]);
     assert_eq!(
-        paths(&scanned),
+        paths(&before, &scanned),
         [
             "",
             "movies",
@@ -223,7 +311,7 @@ fn only_changed_and_new_folders_are_looked_into() {
         ]
     );
     let (scanned, _) = again(&tree, &before, None);
-    assert!(!paths(&scanned).contains(&"movies/a.mkv"));
+    assert!(scanned.gone.contains(&"movies/a.mkv".to_owned()));
 }
 
 #[test]
@@ -234,15 +322,8 @@ fn a_stub_that_is_the_same_file_is_not_read_again() {
     let before = everything(&tree);
     fs::write(folder.path().join("movies/b.mkv"), "http://x\n0").unwrap();
     let (scanned, _) = again(&tree, &before, None);
-    let kind = |path: &str| {
-        let found = scanned.found.iter().find(|f| f.path == path);
-        found.unwrap().kind.clone()
-    };
-    let FoundKind::Film(old) = before.at("movies/a.mkv").unwrap().kind else {
-        panic!("a stub");
-    };
-    assert!(matches!(kind("movies/a.mkv"), FoundKind::Film(now) if Arc::ptr_eq(&now, &old)));
-    assert!(matches!(kind("movies/b.mkv"), FoundKind::Broken(_)));
+    assert_eq!(told(&scanned), ["movies/b.mkv"]);
+    assert!(matches!(scanned.found[0].kind, FoundKind::Broken(_)));
 }
 
 #[test]
@@ -256,7 +337,8 @@ fn a_folder_that_was_moved_is_looked_into_under_its_new_name() {
     assert_eq!(entered, ["tv", "tv/Other", "tv/Other/Season.01"]);
     let stamp = |found: &Found| found.stamp;
     let now = scanned.found.iter().find(|f| f.path == "tv/Other");
-    assert_eq!(now.map(stamp), before.at("tv/Show").as_ref().map(stamp));
+    let was = before.at("tv/Show").map(|known| known.stamp);
+    assert_eq!(now.map(stamp), was);
     assert_ne!(stamp(now.unwrap()).version, 0);
 }
 
@@ -302,7 +384,7 @@ fn a_folder_that_lost_its_device_and_its_films_is_kept() {
             "tv/Show",
             "tv/Show/e.mkv",
         ];
-        assert_eq!(paths(&scanned), expected);
+        assert_eq!(paths(&before, &scanned), expected);
         assert_eq!(scanned.kept.len(), 1);
         assert_eq!(scanned.kept[0].0, "tv");
     }
@@ -310,11 +392,11 @@ fn a_folder_that_lost_its_device_and_its_films_is_kept() {
     let here = everything(&tree);
     fs::remove_dir(folder.path().join("tv/lost+found")).unwrap();
     let (scanned, _) = again(&tree, &here, None);
-    assert_eq!(paths(&scanned), ["", "movies", "movies/a.mkv", "tv"]);
+    assert_eq!(paths(&here, &scanned), ["", "movies", "movies/a.mkv", "tv"]);
     // Another disk with films is taken as it is.
     tree.write("tv/Other/e.mkv", &stub(3)).unwrap();
     let (scanned, _) = again(&tree, &before, None);
-    assert!(scanned.kept.is_empty() && paths(&scanned).contains(&"tv/Other/e.mkv"));
+    assert!(scanned.kept.is_empty() && told(&scanned).contains(&"tv/Other/e.mkv".to_owned()));
 }
 
 #[test]
@@ -330,8 +412,11 @@ fn a_root_that_lost_its_device_and_its_films_is_an_error_unless_it_is_marked() {
     };
     assert!(matches!(tree.look(look), Err(TreeError::SourceGone { .. })));
     fs::write(folder.path().join(MARKER), "").unwrap();
-    assert_eq!(tree.look(look).unwrap().found.len(), 3);
+    let after = |scanned: &Scanned| paths(&before, scanned);
+    let marked = ["", MARKER, "movies"];
+    assert_eq!(after(&tree.look(look).unwrap()), marked);
     fs::remove_file(folder.path().join(MARKER)).unwrap();
     tree.write("movies/b.mkv", &stub(2)).unwrap();
-    assert_eq!(tree.look(look).unwrap().found.len(), 3);
+    let taken = ["", "movies", "movies/b.mkv"];
+    assert_eq!(after(&tree.look(look).unwrap()), taken);
 }

@@ -30,7 +30,7 @@ impl Editing {
             return Ok(());
         }
         may_be_called(node, new_name)?;
-        if lies_in(target_dir, node) {
+        if target_dir.lies_in(node) {
             return Err(EditError::Invalid);
         }
         if let Some(there) = there {
@@ -46,8 +46,7 @@ impl Editing {
             changes.extend(there.map(|there| TreeChange::Remove { ino: there.ino() }));
             changes.push(TreeChange::Move {
                 ino: node.ino(),
-                parent: new_parent,
-                name: new_name.to_owned(),
+                to: to.clone(),
             });
             let moved = (node.ino(), to.clone());
             let touched = vec![touched(node.parent()), touched(target_dir), moved];
@@ -62,21 +61,6 @@ fn may_be_called(node: NodeRef<'_>, new_name: &str) -> Result<(), EditError> {
         Ok(())
     } else {
         Err(EditError::NotPermitted)
-    }
-}
-
-/// Whether `node` is `above` or lies in it, at any depth.
-fn lies_in(node: NodeRef<'_>, above: NodeRef<'_>) -> bool {
-    let mut at = node;
-    loop {
-        if at.ino() == above.ino() {
-            return true;
-        }
-        let parent = at.parent();
-        if parent.ino() == at.ino() {
-            return false;
-        }
-        at = parent;
     }
 }
 

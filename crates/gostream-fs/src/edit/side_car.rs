@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Editing, Whom, child, directory, is_film_name, join, touched, valid_name};
 use crate::drafts::{Draft, LEN_MAX};
-use crate::editor::{EditError, WrittenSideCar};
+use crate::editor::{EditError, Made, WrittenSideCar};
 use crate::handles::{Handle, Opened};
 use crate::ops::attr::attributes;
 use crate::tree::{Node, NodeKind, NodeRef, TreeChange};
@@ -52,14 +52,8 @@ impl Editing {
         self.change(|| {
             let WrittenSideCar { made, source } = self.editor.write_side_car(&path, &[])?;
             ino = made.ino;
-            let added = TreeChange::Add {
-                parent,
-                name: name.to_owned(),
-                ino,
-                seen: made.seen,
-                node: Node::SideCar { len: 0, source },
-            };
-            Ok((vec![added], vec![touched(directory)]))
+            let added = made.entry(&path, Node::SideCar { len: 0, source });
+            Ok((vec![TreeChange::Put(added)], vec![touched(directory)]))
         })?;
         let room = self.editor.room();
         let draft = self
@@ -133,15 +127,10 @@ impl Editing {
         let path = node.path();
         let done = self.change(|| {
             let WrittenSideCar { made, source } = self.editor.write_side_car(&path, &bytes)?;
-            let content = TreeChange::Content {
-                ino: draft.ino,
-                seen: made.seen,
-                node: Node::SideCar {
-                    len: bytes.len() as u64,
-                    source,
-                },
-            };
-            Ok((vec![content], vec![touched(node.parent())]))
+            let len = bytes.len() as u64;
+            let ino = draft.ino;
+            let content = Made { ino, ..made }.entry(&path, Node::SideCar { len, source });
+            Ok((vec![TreeChange::Put(content)], vec![touched(node.parent())]))
         });
         draft.settle(done.is_ok());
         done

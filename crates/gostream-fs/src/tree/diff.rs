@@ -2,7 +2,8 @@
 //!
 //! Called by the thread that tells the kernel (`events.rs`). Objects are the same when their inode numbers
 //! are: one at another place has moved, one with another stub behind it has other bytes. The order matters:
-//! what lies deeper goes first, so that a directory is empty when its turn comes.
+//! what lies deeper goes first, so that a directory is empty when its turn comes. What both trees share is not
+//! looked at, so the cost is that of the difference.
 
 use std::sync::Arc;
 
@@ -27,30 +28,40 @@ pub(crate) enum Change<'a> {
 pub(crate) fn changes<'a>(old: &'a Tree, new: &'a Tree) -> Vec<Change<'a>> {
     let mut gone: Vec<NodeRef<'a>> = Vec::new();
     let mut rest = Vec::new();
-    for node in old.iter() {
-        match new.get(node.ino()) {
-            None => gone.push(node),
-            Some(now) => {
-                if !same_place(node, now) {
-                    rest.push(Change::Moved(node));
-                    rest.push(Change::Added(now));
-                }
-                if !same_content(node, now) {
-                    rest.push(Change::Content(now));
-                } else if !same_attributes(node, now) {
-                    rest.push(Change::Attributes(now));
-                }
-            }
+    let mut pairs = old.objects.beside(&new.objects);
+    pairs.push((Some(&old.root), Some(&new.root)));
+    for (before, now) in pairs {
+        let before = before.map(|object| NodeRef { tree: old, object });
+        let now = now.map(|object| NodeRef { tree: new, object });
+        match (before, now) {
+            (Some(before), Some(now)) => compare(before, now, &mut rest),
+            (Some(before), None) => gone.push(before),
+            (None, Some(now)) => rest.push(Change::Added(now)),
+            (None, None) => {}
         }
     }
-    let added = new.iter().filter(|node| old.get(node.ino()).is_none());
-    rest.extend(added.map(Change::Added));
     gone.sort_by_cached_key(|node| std::cmp::Reverse(depth(*node)));
     let mut all: Vec<Change<'a>> = gone.into_iter().map(Change::Removed).collect();
     all.extend(rest);
     let touched = touched_dirs(&all, new);
     all.extend(touched);
     all
+}
+
+/// The same object in both trees.
+fn compare<'a>(before: NodeRef<'a>, now: NodeRef<'a>, changes: &mut Vec<Change<'a>>) {
+    if std::ptr::eq(before.object, now.object) {
+        return;
+    }
+    if !same_place(before, now) {
+        changes.push(Change::Moved(before));
+        changes.push(Change::Added(now));
+    }
+    if !same_content(before, now) {
+        changes.push(Change::Content(now));
+    } else if !same_attributes(before, now) {
+        changes.push(Change::Attributes(now));
+    }
 }
 
 /// The directories whose listing changed without a change of their own attributes.

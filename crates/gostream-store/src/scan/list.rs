@@ -1,26 +1,27 @@
 //! The walk through the folders: what there is, and which stubs are to be read.
 //!
 //! A folder is listed if no earlier scan knew it, if it is another one than the earlier scan saw, or if it is
-//! said to have changed; of any other, what the earlier scan found is taken over. Each folder speaks for
-//! itself: its time is looked at when its turn comes, so that a change in it need not be told to its parent.
+//! said to have changed; any other is not even looked at, so the cost is that of the folders in which something changed.
+//! Each folder speaks for itself: its time is looked at when its turn comes, so that a change in it need not be told to
+//! its parent. What is as the earlier scan found it is not told of.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs::{self, DirEntry, Metadata},
     hash::{Hash as _, Hasher as _},
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use gostream_library::{Stamp, path as names, stub::STUB_BYTES_MAX};
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::{
     atomic,
     error::TreeError,
-    found::{Earlier, Found, FoundKind, Look, everything},
+    found::{Found, FoundKind, Known, KnownKind, Look},
     stubs::has_stub_name,
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Unread {
     pub(super) on_disk: PathBuf,
     pub(super) mtime: SystemTime,
     pub(super) stamp: Stamp,
+    /// What the earlier scan found there.
+    pub(super) before: Option<KnownKind>,
 }
 
 /// What the walk found.
@@ -39,6 +42,7 @@ pub(super) struct Unread {
 pub(super) struct Listed {
     pub(super) ready: Vec<Found>,
     pub(super) unread: Vec<Unread>,
+    pub(super) gone: Vec<String>,
     pub(super) kept: Vec<(String, String)>,
     pub(super) left_out: Vec<String>,
     /// Folders that lie on another device than they did, or the root that is another folder; outermost first.
@@ -49,9 +53,9 @@ pub(super) struct Listed {
 struct Folder {
     path: String,
     on_disk: PathBuf,
-    /// As its parent saw it just now; `None` when the parent was taken over.
+    /// As its parent saw it just now, when that was listed.
     seen: Option<Metadata>,
-    /// The device of its parent, before and now.
+    /// The device of its parent, before and now; the root has none.
     above: Option<(u64, u64)>,
 }
 
@@ -59,22 +63,33 @@ struct Walk<'a> {
     root: &'a Path,
     look: Look<'a>,
     folders: Vec<Folder>,
+    visited: HashSet<String>,
     listed: Listed,
 }
 
-/// Walks through the tree from its root, which has no links in it.
+/// Walks through the tree from its root, which has no links in it, or through the folders that changed.
 pub(super) fn list(root: &Path, look: Look<'_>) -> Result<Listed, TreeError> {
     let mut walk = Walk {
         root,
         look,
-        folders: vec![Folder {
-            path: String::new(),
-            on_disk: root.to_owned(),
-            seen: None,
-            above: None,
-        }],
+        folders: Vec::new(),
+        visited: HashSet::new(),
         listed: Listed::default(),
     };
+    match look.changed {
+        None => walk.call(""),
+        Some(changed) => {
+            let mut known: Vec<&String> = changed
+                .iter()
+                .filter(|folder| walk.known_folder(folder).is_some())
+                .collect();
+            // The last is taken first: a folder before those in it.
+            known.sort_unstable_by(|a, b| b.cmp(a));
+            for folder in known {
+                walk.call(folder);
+            }
+        }
+    }
     while let Some(folder) = walk.folders.pop() {
         walk.visit(folder)?;
     }
@@ -83,55 +98,51 @@ pub(super) fn list(root: &Path, look: Look<'_>) -> Result<Listed, TreeError> {
 }
 
 impl Walk<'_> {
+    fn known_folder(&self, path: &str) -> Option<Known> {
+        let known = self.look.earlier?.at(path)?;
+        (known.kind == KnownKind::Dir).then_some(known)
+    }
+
+    /// Has a folder looked into whose parent may not be.
+    fn call(&mut self, path: &str) {
+        let parent = (!path.is_empty()).then(|| self.known_folder(names::split(path).0));
+        self.folders.push(Folder {
+            path: path.to_owned(),
+            on_disk: self.root.join(path),
+            seen: None,
+            above: parent.map(|parent| {
+                let device = parent.map_or(0, |parent| parent.stamp.device);
+                (device, device)
+            }),
+        });
+    }
+
     fn visit(&mut self, folder: Folder) -> Result<(), TreeError> {
-        let before = self
-            .look
-            .earlier
-            .and_then(|earlier| earlier.at(&folder.path))
-            .filter(|before| matches!(before.kind, FoundKind::Dir));
-        let is_told = self
-            .look
-            .changed
-            .is_none_or(|changed| changed.contains(&folder.path));
-        if let (Some(before), Some(earlier), false) = (&before, self.look.earlier, is_told) {
-            let is_same = folder
-                .seen
-                .as_ref()
-                .is_none_or(|seen| folder_stamp(seen).same_object(&before.stamp));
-            if is_same {
-                self.take_over(&folder, before.clone(), earlier);
-                return Ok(());
-            }
+        if !self.visited.insert(folder.path.clone()) {
+            return Ok(());
         }
+        let before = self.known_folder(&folder.path);
         // Before the look, so that no change falls between the two.
         (self.look.enter)(&folder.path, &folder.on_disk);
         let metadata = match fs::symlink_metadata(&folder.on_disk) {
-            Ok(metadata) => metadata,
+            Ok(metadata) if metadata.is_dir() => metadata,
+            Ok(_) => return self.cannot_list(folder, before, io::ErrorKind::NotFound.into()),
             Err(error) => return self.cannot_list(folder, before, error),
         };
-        let now = Found {
-            path: folder.path.clone(),
-            kind: FoundKind::Dir,
-            mtime: modified(&metadata),
-            stamp: folder_stamp(&metadata),
-        };
-        let devices = before
-            .as_ref()
-            .map(|before| (before.stamp.device, now.stamp.device));
-        let is_other = match (&before, folder.above) {
+        let device = metadata.dev();
+        let devices = before.map(|before| (before.stamp.device, device));
+        let is_other = match (before, folder.above) {
             (None, _) => false,
-            (Some(before), None) => !before.stamp.same_object(&now.stamp),
+            (Some(before), None) => !before.stamp.same_object(&folder_stamp(&metadata)),
             // Something was mounted here, or is now; where both went along with the folder above, that one speaks.
-            (Some(before), Some(above)) => {
-                before.stamp.device != now.stamp.device && devices != Some(above)
-            }
+            (Some(before), Some(above)) => before.stamp.device != device && devices != Some(above),
         };
         if is_other {
             self.listed.on_another_device.push(folder.path.clone());
         }
         match self.list_folder(&folder, devices) {
             Ok(()) => {
-                self.listed.ready.push(now);
+                self.tell_folder(folder.path, &metadata, before);
                 Ok(())
             }
             Err(Trouble::Folder(error)) => self.cannot_list(folder, before, error),
@@ -139,24 +150,19 @@ impl Walk<'_> {
         }
     }
 
-    /// Nothing changed directly in this folder.
-    fn take_over(&mut self, folder: &Folder, before: Found, earlier: &dyn Earlier) {
-        let mtime = folder.seen.as_ref().map_or(before.mtime, modified);
-        self.listed.ready.push(Found {
-            mtime,
-            ..before.clone()
-        });
-        for child in earlier.children(&folder.path) {
-            if matches!(child.kind, FoundKind::Dir) {
-                self.folders.push(Folder {
-                    on_disk: self.root.join(&child.path),
-                    path: child.path,
-                    seen: None,
-                    above: Some((before.stamp.device, before.stamp.device)),
-                });
-            } else {
-                self.listed.ready.push(child);
-            }
+    /// What is to be told of a folder itself.
+    fn tell_folder(&mut self, path: String, metadata: &Metadata, before: Option<Known>) {
+        let now = Found {
+            path,
+            kind: FoundKind::Dir,
+            mtime: modified(metadata),
+            stamp: folder_stamp(metadata),
+        };
+        let is_same = |before: Known| {
+            before.kind == KnownKind::Dir && (before.mtime, before.stamp) == (now.mtime, now.stamp)
+        };
+        if !before.is_some_and(is_same) {
+            self.listed.ready.push(now);
         }
     }
 
@@ -164,110 +170,113 @@ impl Walk<'_> {
     fn cannot_list(
         &mut self,
         folder: Folder,
-        before: Option<Found>,
+        before: Option<Known>,
         error: io::Error,
     ) -> Result<(), TreeError> {
         let is_root = folder.path.is_empty();
         if error.kind() == io::ErrorKind::NotFound && !is_root {
+            let parent = names::split(&folder.path).0;
+            if !self.visited.contains(parent) {
+                // It knows whether there is a disk where there was one.
+                self.call(parent);
+            } else if before.is_some() {
+                self.listed.gone.push(folder.path);
+            }
             return Ok(());
         }
         if is_root {
             let doing = "read the library folder";
             return Err(TreeError::io(&folder.on_disk, doing, error));
         }
-        match (before, self.look.earlier) {
-            (Some(_), Some(earlier)) => {
-                let known = everything(earlier, &folder.path);
-                self.listed.ready.extend(known);
-                self.listed.kept.push((folder.path, error.to_string()));
-                Ok(())
-            }
-            (None, _) | (_, None) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let path = &folder.path;
-                let why = format!("the folder {path:?} may not be read: {error}");
-                self.listed.left_out.push(why);
-                if let Some(seen) = &folder.seen {
-                    self.listed.ready.push(Found {
-                        path: folder.path,
-                        kind: FoundKind::Dir,
-                        mtime: modified(seen),
-                        stamp: folder_stamp(seen),
-                    });
-                }
-                Ok(())
-            }
-            (None, _) | (_, None) => Err(TreeError::io(&folder.on_disk, "read the folder", error)),
+        if before.is_some() {
+            self.listed.kept.push((folder.path, error.to_string()));
+            return Ok(());
         }
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            return Err(TreeError::io(&folder.on_disk, "read the folder", error));
+        }
+        let path = &folder.path;
+        let why = format!("the folder {path:?} may not be read: {error}");
+        self.listed.left_out.push(why);
+        if let Some(seen) = &folder.seen {
+            self.tell_folder(folder.path, seen, None);
+        }
+        Ok(())
     }
 
     fn list_folder(&mut self, folder: &Folder, devices: Option<(u64, u64)>) -> Result<(), Trouble> {
         // All or nothing: what was pushed of a folder that breaks off goes again.
         let (ready, unread) = (self.listed.ready.len(), self.listed.unread.len());
         let pending = self.folders.len();
-        let known: HashMap<String, Found> = self
-            .look
-            .earlier
+        let earlier = self.look.earlier;
+        let mut before = earlier
             .map(|earlier| earlier.children(&folder.path))
-            .unwrap_or_default()
-            .into_iter()
-            .map(|child| (child.path.clone(), child))
-            .collect();
+            .unwrap_or_default();
         let result = fs::read_dir(&folder.on_disk)
             .map_err(Trouble::Folder)
             .and_then(|mut entries| {
                 entries.try_for_each(|entry| {
-                    self.take(folder, &entry.map_err(Trouble::Folder)?, &known, devices)
+                    self.take(
+                        folder,
+                        &entry.map_err(Trouble::Folder)?,
+                        &mut before,
+                        devices,
+                    )
                 })
             });
         if result.is_err() {
             self.listed.ready.truncate(ready);
             self.listed.unread.truncate(unread);
             self.folders.truncate(pending);
+            return result;
         }
-        result
+        let gone = before.into_keys();
+        let gone = gone.map(|name| names::join(&folder.path, name));
+        self.listed.gone.extend(gone);
+        Ok(())
     }
 
-    /// One name of a folder.
+    /// One name of a folder; takes what is still there out of `before`.
     fn take(
         &mut self,
         folder: &Folder,
         entry: &DirEntry,
-        known: &HashMap<String, Found>,
+        before: &mut FxHashMap<&str, Known>,
         devices: Option<(u64, u64)>,
     ) -> Result<(), Trouble> {
         let on_disk = entry.path();
         let Some(path) = self.path_of(&folder.path, entry) else {
             return Ok(());
         };
-        let before = known.get(&path);
+        let name = names::split(&path).1;
         let metadata = match self.look_at(&path, &on_disk, entry) {
             Ok(Some(metadata)) => metadata,
             Ok(None) => return Ok(()),
-            Err(error) => {
-                let (Some(before), Some(earlier)) = (before, self.look.earlier) else {
-                    return Err(Trouble::Name(TreeError::io(&on_disk, "look at", error)));
-                };
-                let all = match before.kind {
-                    FoundKind::Dir => everything(earlier, &path),
-                    FoundKind::Film(_) | FoundKind::Broken(_) | FoundKind::SideCar { .. } => {
-                        vec![before.clone()]
-                    }
-                };
-                self.listed.ready.extend(all);
+            Err(error) if before.remove(name).is_some() => {
                 self.listed.kept.push((path, error.to_string()));
                 return Ok(());
             }
+            Err(error) => return Err(Trouble::Name(TreeError::io(&on_disk, "look at", error))),
         };
-        if metadata.is_dir() {
-            self.folders.push(Folder {
-                path,
-                on_disk,
-                seen: Some(metadata),
-                above: devices.or(Some((0, 0))),
-            });
+        let before = before.remove(name);
+        if !metadata.is_dir() {
+            self.take_file(path, on_disk, &metadata, before);
             return Ok(());
         }
-        self.take_file(path, on_disk, &metadata, before);
+        let is_told = self.look.changed.is_none_or(|told| told.contains(&path));
+        let is_same = before.is_some_and(|before| {
+            before.kind == KnownKind::Dir && before.stamp.same_object(&folder_stamp(&metadata))
+        });
+        if is_same && !is_told {
+            self.tell_folder(path, &metadata, before);
+            return Ok(());
+        }
+        self.folders.push(Folder {
+            path,
+            on_disk,
+            seen: Some(metadata),
+            above: devices.or(Some((0, 0))),
+        });
         Ok(())
     }
 
@@ -276,35 +285,35 @@ impl Walk<'_> {
         path: String,
         on_disk: PathBuf,
         metadata: &Metadata,
-        before: Option<&Found>,
+        before: Option<Known>,
     ) {
         let (len, mtime) = (metadata.len(), modified(metadata));
         let stamp = file_stamp(metadata);
         let is_small = usize::try_from(len).is_ok_and(|len| len <= STUB_BYTES_MAX);
-        if !is_small || !has_stub_name(&path) {
+        let is_stub = is_small && has_stub_name(&path);
+        let kind = if is_stub {
+            KnownKind::Film
+        } else {
+            KnownKind::SideCar
+        };
+        if before.is_some_and(|before| (before.kind, before.stamp) == (kind, stamp)) {
+            return;
+        }
+        if is_stub {
+            self.listed.unread.push(Unread {
+                path,
+                on_disk,
+                mtime,
+                stamp,
+                before: before.map(|before| before.kind),
+            });
+        } else {
             self.listed.ready.push(Found {
                 path,
                 kind: FoundKind::SideCar { len },
                 mtime,
                 stamp,
             });
-            return;
-        }
-        match before.map(|before| (&before.kind, before.stamp)) {
-            Some((kind @ FoundKind::Film(_), known)) if known == stamp => {
-                self.listed.ready.push(Found {
-                    path,
-                    kind: kind.clone(),
-                    mtime,
-                    stamp,
-                });
-            }
-            Some(_) | None => self.listed.unread.push(Unread {
-                path,
-                on_disk,
-                mtime,
-                stamp,
-            }),
         }
     }
 
@@ -378,9 +387,10 @@ fn linked_file(root: &Path, link: &Path) -> Option<Metadata> {
     (target.starts_with(root) && metadata.is_file()).then_some(metadata)
 }
 
-/// Every file system that can hold the tree knows this time.
+/// Every file system that can hold the tree knows this time. As it is shown: never 0 or before 1970.
 fn modified(metadata: &Metadata) -> SystemTime {
-    metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
+    let least = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    metadata.modified().map_or(least, |time| time.max(least))
 }
 
 /// The time and the stamp of what is there.

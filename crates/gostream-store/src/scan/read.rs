@@ -6,7 +6,7 @@ use gostream_library::{Film, Stub, Tails};
 
 use super::list::Unread;
 use crate::{
-    found::{Earlier, Found, FoundKind},
+    found::{Found, FoundKind, KnownKind},
     stubs::read_small,
 };
 
@@ -15,23 +15,30 @@ const THREADS_MAX: usize = 4;
 /// Fewer stubs than this are read on the caller's thread.
 const SHARE_MIN: usize = 64;
 
-/// What was read, and what was taken over from the earlier scan since it cannot be read now.
-pub(super) fn all(
-    mut unread: Vec<Unread>,
-    earlier: Option<&dyn Earlier>,
-) -> (Vec<Found>, Vec<(String, String)>) {
+/// What became of the stubs.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) found: Vec<Found>,
+    /// What the earlier scan knew and that vanished meanwhile.
+    pub(super) gone: Vec<String>,
+    /// What cannot be read now and stays as it was, and why.
+    pub(super) kept: Vec<(String, String)>,
+}
+
+/// Reads them all.
+pub(super) fn all(mut unread: Vec<Unread>) -> Read {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = unread
         .len()
         .div_ceil(threads.min(THREADS_MAX))
         .max(SHARE_MIN);
     let part = |part: Vec<Unread>| {
-        let mut kept = Vec::new();
+        let mut read = Read::default();
         let mut tails = Tails::default();
-        let read = part
-            .into_iter()
-            .filter_map(|one| read(one, earlier, &mut tails, &mut kept));
-        (read.collect::<Vec<_>>(), kept)
+        for stub in part {
+            read.take(stub, &mut tails);
+        }
+        read
     };
     let mut parts = Vec::new();
     while unread.len() > share {
@@ -43,54 +50,45 @@ pub(super) fn all(
             .into_iter()
             .map(|one| scope.spawn(|| part(one)))
             .collect();
-        let (mut all, mut all_kept) = part(unread);
+        let mut all = part(unread);
         for reader in readers {
             match reader.join() {
-                Ok((read, kept)) => {
-                    all.extend(read);
-                    all_kept.extend(kept);
+                Ok(read) => {
+                    all.found.extend(read.found);
+                    all.gone.extend(read.gone);
+                    all.kept.extend(read.kept);
                 }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        (all, all_kept)
+        all
     })
 }
 
-/// Reads one; none if it vanished.
-fn read(
-    stub: Unread,
-    earlier: Option<&dyn Earlier>,
-    tails: &mut Tails,
-    kept: &mut Vec<(String, String)>,
-) -> Option<Found> {
-    let Unread {
-        path,
-        on_disk,
-        mtime,
-        stamp,
-    } = stub;
-    let kind = match read_small(&on_disk) {
-        Ok(bytes) => match Stub::parse(&bytes) {
-            Ok(stub) => FoundKind::Film(Arc::new(Film::new(&stub, tails))),
-            Err(error) => FoundKind::Broken(error.to_string()),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            let before = earlier.and_then(|earlier| earlier.at(&path));
-            if let Some(known) = before
-                && matches!(known.kind, FoundKind::Film(_))
-            {
-                kept.push((path, error.to_string()));
-                return Some(known);
+impl Read {
+    /// Reads one.
+    fn take(&mut self, stub: Unread, tails: &mut Tails) {
+        let Unread { path, before, .. } = stub;
+        let kind = match read_small(&stub.on_disk) {
+            Ok(bytes) => match Stub::parse(&bytes) {
+                Ok(stub) => FoundKind::Film(Arc::new(Film::new(&stub, tails))),
+                Err(error) => FoundKind::Broken(error.to_string()),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.gone.extend(before.map(|_| path));
+                return;
             }
-            FoundKind::Broken(error.to_string())
-        }
-    };
-    Some(Found {
-        path,
-        kind,
-        mtime,
-        stamp,
-    })
+            Err(error) if before == Some(KnownKind::Film) => {
+                self.kept.push((path, error.to_string()));
+                return;
+            }
+            Err(error) => FoundKind::Broken(error.to_string()),
+        };
+        self.found.push(Found {
+            path,
+            kind,
+            mtime: stub.mtime,
+            stamp: stub.stamp,
+        });
+    }
 }

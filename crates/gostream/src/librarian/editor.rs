@@ -101,6 +101,7 @@ impl LibraryEditor for Editor {
         let stubs = self.desk.shelf.stubs();
         self.check_source()?;
         stubs.rename(from, to).map_err(|error| refused(&error))?;
+        self.desk.shelf.renamed(from, to);
         if let Err(error) = self.desk.store.inodes().rename(from, to) {
             tracing::error!(from, to, %error, "what was moved has another inode number after a restart");
         }
@@ -111,6 +112,7 @@ impl LibraryEditor for Editor {
         self.check_source()?;
         let stubs = self.desk.shelf.stubs();
         stubs.make_folder(path).map_err(|error| refused(&error))?;
+        self.desk.shelf.made_folder(path);
         let numbers = self.desk.store.inodes();
         let made = numbers
             .assign(vec![InodeKey::directory(path)])

@@ -1,9 +1,10 @@
 //! Hears from the kernel what other programs change in the stub tree.
 //!
 //! Each folder is watched from just before it is first looked into ([`Watch::enter`], called by a scan), so no
-//! change is missed; [`Watch::keep_only`] lets go of the folders that left. What was heard is a set of folders,
-//! not a list of events: a storm of changes costs no more than a look into the folders that it touched. The
-//! kernel drops events when its queue is full and says so: then everything counts as changed.
+//! change is missed; [`Watch::keep_only`] lets go of the folders that left. What was heard is a set of watches,
+//! not a list of events: a storm of changes costs no more than a look into the folders that it touched. A watch stays
+//! with its folder when that is moved, so where it is is asked when it is looked into. The kernel drops events when its
+//! queue is full and says so: then everything counts as changed.
 //!
 //! A file that is still being written is heard of when it is closed.
 
@@ -28,8 +29,8 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) struct Heard {
     /// Everything may have changed.
     pub(crate) all: bool,
-    /// Folders in which something changed.
-    pub(crate) folders: HashSet<String>,
+    /// Watches of the folders in which something changed.
+    pub(crate) folders: HashSet<i32>,
 }
 
 impl Heard {
@@ -37,14 +38,14 @@ impl Heard {
         !self.all && self.folders.is_empty()
     }
 
-    fn add(&mut self, folder: &str) {
+    fn add(&mut self, watch: i32) {
         if self.all {
             return;
         }
         if self.folders.len() >= FOLDERS_MAX {
             self.everything();
-        } else if !self.folders.contains(folder) {
-            self.folders.insert(folder.to_owned());
+        } else {
+            self.folders.insert(watch);
         }
     }
 
@@ -60,6 +61,8 @@ pub(crate) struct Watch {
     queue: Option<OwnedFd>,
     /// Number of the watch → folder, relative to the root. As many as there are folders.
     folders: Mutex<FxHashMap<i32, String>>,
+    /// Folders in which something may have changed before they were watched. Told with what is heard next.
+    told: Mutex<HashSet<i32>>,
     /// Why not every folder is watched.
     refused: Mutex<Option<String>>,
 }
@@ -74,6 +77,7 @@ impl Watch {
         Self {
             queue: made.ok(),
             folders: Mutex::default(),
+            told: Mutex::default(),
             refused: Mutex::new(refused),
         }
     }
@@ -88,9 +92,32 @@ impl Watch {
         self.refused.lock().clone()
     }
 
-    /// A scan is about to look into this folder.
-    pub(crate) fn enter(&self, folder: &str, on_disk: &Path) {
-        let Some(queue) = &self.queue else { return };
+    /// Where the folders with these watches are now.
+    pub(crate) fn folders_of(&self, watches: &HashSet<i32>) -> HashSet<String> {
+        let folders = self.folders.lock();
+        let known = watches.iter().filter_map(|number| folders.get(number));
+        known.cloned().collect()
+    }
+
+    /// This folder was made, and is shown, without a scan. What was made in it meanwhile is found when its parent is
+    /// heard of.
+    pub(crate) fn made(&self, folder: &str, on_disk: &Path) {
+        self.told.lock().extend(self.enter(folder, on_disk));
+    }
+
+    /// What was at `from` is at `to`, with the folders in it.
+    pub(crate) fn renamed(&self, from: &str, to: &str) {
+        for folder in self.folders.lock().values_mut() {
+            let rest = folder.strip_prefix(from);
+            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                *folder = format!("{to}{rest}");
+            }
+        }
+    }
+
+    /// A scan is about to look into this folder; the number of its watch.
+    pub(crate) fn enter(&self, folder: &str, on_disk: &Path) -> Option<i32> {
+        let queue = self.queue.as_ref()?;
         let flags = WatchFlags::CREATE
             | WatchFlags::CLOSE_WRITE
             | WatchFlags::ATTRIB
@@ -106,6 +133,7 @@ impl Watch {
             // The same number as before when the folder was only moved.
             Ok(number) => {
                 self.folders.lock().insert(number, folder.to_owned());
+                return Some(number);
             }
             // Gone in this moment: the scan will find that out.
             Err(Errno::NOENT | Errno::NOTDIR) => {}
@@ -120,6 +148,7 @@ impl Watch {
                 }
             }
         }
+        None
     }
 
     /// Lets go of all folders that are not in `tree`.
@@ -138,6 +167,9 @@ impl Watch {
     /// Takes what the kernel has to say; does not wait.
     pub(crate) fn hear(&self, heard: &mut Heard) {
         let Some(queue) = &self.queue else { return };
+        for number in self.told.lock().drain() {
+            heard.add(number);
+        }
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut events = inotify::Reader::new(queue, &mut buffer);
         loop {
@@ -173,7 +205,7 @@ impl Watch {
         if is_self && folder.is_empty() {
             heard.everything();
         } else if !is_self {
-            heard.add(folder);
+            heard.add(number);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The tree that the mount shows, made from the stubs on disk and the inode numbers of the database.
 //!
-//! A look reads what changed (or everything), compares it with what is shown, and publishes a whole new tree or
-//! nothing: what cannot be read stays as it was (`gostream_store::scan`), and is named by [`Shelf::trouble`].
-//! `known` tells the scan what is shown, `numbers` gives each thing its inode number, `root` tells an emptied
+//! A look reads the folders that changed (or everything) and publishes the tree that is shown with what is otherwise
+//! in them, or nothing: what cannot be read stays as it was (`gostream_store::scan`), and is named by
+//! [`Shelf::trouble`]. `known` tells the scan what is shown, `numbers` gives each thing its inode number, `root` tells an emptied
 //! library from a disk that is not mounted, `watcher` calls for a look when the disk changed.
 
 mod known;
@@ -13,17 +13,15 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use gostream_fs::{Node, Publisher, Tree, TreeEntry};
+use gostream_fs::{Node, NodeRef, Publisher, Tree, TreeChange, TreeEntry};
 use gostream_http::ControlError;
 use gostream_store::{Earlier, Found, FoundKind, Look, Scanned, Store, StubTree};
 use parking_lot::Mutex;
 
-use self::known::Known;
+pub(crate) use self::known::Broken;
+use self::known::Shown;
 use super::inotify::Watch;
 use crate::clock::now_unix;
-
-/// Paths of stubs that cannot be used, and why.
-pub(crate) type Broken = Arc<Vec<(String, String)>>;
 
 /// So many remarks are remembered, so that none is logged at each look.
 const REMARKS_MAX: usize = 10_000;
@@ -33,8 +31,17 @@ const REMARKS_MAX: usize = 10_000;
 pub(crate) enum Scope<'a> {
     /// Everywhere.
     All,
-    /// In these folders, and in new ones.
-    Folders(&'a HashSet<String>),
+    /// In the folders with these watches, and in new ones.
+    Heard(&'a HashSet<i32>),
+}
+
+/// What a look found.
+struct Looked {
+    /// The tree as it is on the disk now, if that differs from what is shown.
+    tree: Option<Tree>,
+    broken: Broken,
+    /// A folder went.
+    lost_folder: bool,
 }
 
 /// The library's tree.
@@ -130,48 +137,108 @@ impl Shelf {
     }
 
     fn look_again(&self, publisher: &Publisher, scope: Scope<'_>) -> Result<(), ControlError> {
-        let mut broken_now = Broken::default();
+        let mut looked = None;
         let published = publisher.publish_scan(|| {
             let (tree, broken) = self.before(publisher);
-            let (new, found) = self.changed(&tree, &broken, scope)?;
-            broken_now = found;
-            Ok::<_, ControlError>(new)
+            let now = looked.insert(self.compare(&tree, &broken, scope)?);
+            Ok::<_, ControlError>(now.tree.take())
         })?;
-        let Some(published) = published else {
-            return Ok(());
-        };
-        // The kernel may keep a folder locked for somebody who changes it: nothing that a change needs is held.
-        published.wait();
-        *self.shown.lock() = Some((publisher.tree(), broken_now));
-        if let Some(watch) = self.watch.get() {
-            watch.keep_only(&publisher.tree());
+        let has_changed = published.is_some();
+        if let Some(published) = published {
+            // The kernel may keep a folder locked for somebody who changes it: nothing that a change needs is held.
+            published.wait();
         }
-        root::keep(&self.store, self.root(), &publisher.tree());
+        let tree = publisher.tree();
+        if let Some(looked) = looked {
+            if looked.lost_folder
+                && let Some(watch) = self.watch.get()
+            {
+                watch.keep_only(&tree);
+            }
+            *self.shown.lock() = Some((Arc::clone(&tree), looked.broken));
+        }
+        if has_changed {
+            root::keep(&self.store, self.root(), &tree);
+        }
         Ok(())
     }
 
-    /// The tree as it is on the disk now, if that differs from what is shown.
-    fn changed(
+    /// Compares the disk with what is shown.
+    fn compare(
         &self,
         tree: &Tree,
         broken: &Broken,
         scope: Scope<'_>,
-    ) -> Result<(Option<Tree>, Broken), ControlError> {
-        let known = Known::new(tree, broken);
+    ) -> Result<Looked, ControlError> {
+        let shown = Shown { tree, broken };
         let changed = match scope {
             Scope::All => None,
-            Scope::Folders(folders) => Some(folders),
+            Scope::Heard(watches) => self.watch.get().map(|watch| watch.folders_of(watches)),
         };
-        let scanned = self.scan(Some(&known), changed)?;
+        let scanned = self.scan(Some(&shown), changed.as_ref())?;
         let kept = scanned.kept.first();
         self.set_trouble(kept.map(|(path, why)| format!("{path:?} cannot be read: {why}")));
-        let (things, broken_now) = sort_out(scanned.found);
-        if *broken_now == **broken && known.is(&things) {
-            return Ok((None, broken_now));
+        let vanished = shown.vanished(&scanned);
+        let broken = shown.broken_after(&scanned);
+        let things = without_broken(scanned.found);
+        let is_same = vanished.is_empty() && things.is_empty();
+        let new = (!is_same).then(|| self.changed(tree, &vanished, things));
+        Ok(Looked {
+            tree: new.transpose()?,
+            broken,
+            lost_folder: vanished.iter().any(|node| node.is_dir()),
+        })
+    }
+
+    /// The tree without what vanished, and with these things. They are sorted by path.
+    fn changed(
+        &self,
+        tree: &Tree,
+        vanished: &[NodeRef<'_>],
+        things: Vec<Found>,
+    ) -> Result<Tree, ControlError> {
+        let numbers = numbers::give(&self.store, tree, vanished, &things)?;
+        // What was in a folder goes before it.
+        let gone = vanished.iter().rev().map(|node| node.ino());
+        let gone = gone.map(|ino| TreeChange::Remove { ino });
+        let put = things
+            .into_iter()
+            .zip(numbers)
+            .map(|(thing, ino)| TreeChange::Put(self.entry(thing, ino)));
+        tree.edited(gone.chain(put))
+            .map_err(|error| ControlError::failed(error.to_string()))
+    }
+
+    fn entry(&self, thing: Found, ino: u64) -> TreeEntry {
+        let node = match thing.kind {
+            FoundKind::Film(film) => Node::Media(film),
+            FoundKind::SideCar { len } => Node::SideCar {
+                len,
+                source: self.root().join(&thing.path),
+            },
+            FoundKind::Dir | FoundKind::Broken(_) => Node::Dir,
+        };
+        TreeEntry {
+            path: thing.path,
+            ino,
+            mtime: thing.mtime,
+            stamp: thing.stamp,
+            node,
         }
-        let numbers = numbers::give(&self.store, Some(tree), &things)?;
-        let new = build(&self.stubs, things, numbers)?;
-        Ok((Some(new), broken_now))
+    }
+
+    /// A folder was made through the mount, which shows it already: what others do in it is to be heard.
+    pub(super) fn made_folder(&self, path: &str) {
+        if let Some(watch) = self.watch.get() {
+            watch.made(path, &self.root().join(path));
+        }
+    }
+
+    /// Something was moved through the mount.
+    pub(super) fn renamed(&self, from: &str, to: &str) {
+        if let Some(watch) = self.watch.get() {
+            watch.renamed(from, to);
+        }
     }
 
     /// Ends those who read the film at `path` in the mount, if there is one.
@@ -226,13 +293,16 @@ impl Shelf {
 
     fn first_look(&self) -> Result<(Tree, Broken), ControlError> {
         let scanned = self.scan(None, None)?;
-        let (things, broken) = sort_out(scanned.found);
-        let has_films = things
-            .iter()
-            .any(|thing| matches!(thing.kind, FoundKind::Film(_)));
-        root::check_start(&self.store, self.root(), has_films)?;
-        let numbers = numbers::give(&self.store, None, &things)?;
-        let tree = build(&self.stubs, things, numbers)?;
+        let empty = Tree::empty();
+        let shown = Shown {
+            tree: &empty,
+            broken: &Broken::default(),
+        };
+        let broken = shown.broken_after(&scanned);
+        let things = without_broken(scanned.found);
+        let is_film = |thing: &Found| matches!(thing.kind, FoundKind::Film(_));
+        root::check_start(&self.store, self.root(), things.iter().any(is_film))?;
+        let tree = self.changed(&empty, &[], things)?;
         root::keep(&self.store, self.root(), &tree);
         Ok((tree, broken))
     }
@@ -296,36 +366,8 @@ impl Shelf {
     }
 }
 
-/// What is shown, and the stubs that cannot be; both in the order of their paths.
-fn sort_out(found: Vec<Found>) -> (Vec<Found>, Broken) {
-    let mut broken = Vec::new();
-    let mut things = Vec::with_capacity(found.len());
-    for thing in found {
-        match thing.kind {
-            FoundKind::Broken(why) => broken.push((thing.path, why)),
-            FoundKind::Dir | FoundKind::Film(_) | FoundKind::SideCar { .. } => things.push(thing),
-        }
-    }
-    (things, Arc::new(broken))
-}
-
-fn build(stubs: &StubTree, things: Vec<Found>, numbers: Vec<u64>) -> Result<Tree, ControlError> {
-    let entries = things.into_iter().zip(numbers).map(|(thing, ino)| {
-        let node = match thing.kind {
-            FoundKind::Film(stub) => Node::Media(stub),
-            FoundKind::SideCar { len } => Node::SideCar {
-                len,
-                source: stubs.root().join(&thing.path),
-            },
-            FoundKind::Dir | FoundKind::Broken(_) => Node::Dir,
-        };
-        TreeEntry {
-            path: thing.path,
-            ino,
-            mtime: thing.mtime,
-            stamp: thing.stamp,
-            node,
-        }
-    });
-    Tree::build(entries.collect()).map_err(|error| ControlError::failed(error.to_string()))
+/// What can be shown.
+fn without_broken(mut found: Vec<Found>) -> Vec<Found> {
+    found.retain(|thing| !matches!(thing.kind, FoundKind::Broken(_)));
+    found
 }

@@ -212,13 +212,14 @@ impl Rounds {
         let scope = if heard.all {
             Scope::All
         } else {
-            Scope::Folders(&heard.folders)
+            Scope::Heard(&heard.folders)
         };
         // What went wrong is kept, and logged, by the shelf.
         let _ = self.shelf.look(scope);
         let end = Instant::now();
         let took = end - begin;
-        tracing::debug!(?took, ?scope, "looked at the library");
+        let folders = heard.folders.len();
+        tracing::debug!(?took, all = heard.all, folders, "looked at the library");
         self.not_before = end + 2 * took;
         if !self.shelf.root_is_shown() {
             self.next_check = end + ROOT_GONE_CHECK;

@@ -72,6 +72,40 @@ fn what_another_program_adds_moves_and_removes_shows_in_the_mount() {
 }
 
 #[test]
+fn what_lies_in_folders_that_were_made_and_moved_in_the_mount_shows_as_well() {
+    let server = Server::start(json!({}));
+    let (library, mount) = (server.place.library(), server.mount.clone());
+    fs::create_dir(mount.join("Made")).unwrap();
+    write(&library.join("Made/A.mkv"), 1);
+    appears(&mount.join("Made/A.mkv"));
+    fs::create_dir_all(mount.join("tv/Show/Season.01")).unwrap();
+    fs::rename(mount.join("tv/Show"), mount.join("tv/Other")).unwrap();
+    write(&library.join("tv/Other/Season.01/E1.mkv"), 2);
+    appears(&mount.join("tv/Other/Season.01/E1.mkv"));
+    // Also when another folder has gone and its watch with it.
+    fs::remove_dir_all(library.join("Made")).unwrap();
+    vanishes(&mount.join("Made"));
+    write(&library.join("tv/Other/Season.01/E2.mkv"), 3);
+    appears(&mount.join("tv/Other/Season.01/E2.mkv"));
+}
+
+#[test]
+fn of_a_film_that_is_moved_and_copied_at_once_one_keeps_the_number() {
+    let server = Server::start(json!({}));
+    let (library, mount) = (server.place.library(), server.mount.clone());
+    write(&library.join("movies/A.mkv"), 1);
+    let number = appears(&mount.join("movies/A.mkv"));
+    server.pause();
+    fs::copy(library.join("movies/A.mkv"), library.join("movies/B.mkv")).unwrap();
+    fs::rename(library.join("movies/A.mkv"), library.join("movies/C.mkv")).unwrap();
+    server.resume();
+    let numbers = ["B", "C"].map(|name| appears(&mount.join(format!("movies/{name}.mkv"))));
+    assert_ne!(numbers[0], numbers[1]);
+    assert!(numbers.contains(&number));
+    vanishes(&mount.join("movies/A.mkv"));
+}
+
+#[test]
 fn a_storm_of_changes_ends_in_the_tree_as_it_is() {
     let server = Server::start(json!({}));
     let (library, mount) = (server.place.library(), server.mount.clone());

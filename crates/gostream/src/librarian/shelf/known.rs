@@ -1,44 +1,78 @@
-//! What the mount shows, as a scan wants to know it.
+//! What the mount shows, as a scan wants to know it, and what becomes of it by what the scan found.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use gostream_fs::{NodeKind, NodeRef, Tree};
 use gostream_library::{Stamp, path as names};
-use gostream_store::{Earlier, Found, FoundKind};
+use gostream_store::{Earlier, FoundKind, Known, KnownKind, Scanned};
+use rustc_hash::FxHashMap;
 
-/// A tree that is shown, and the stubs beside it that cannot be.
-pub(super) struct Known<'a> {
-    tree: &'a Tree,
-    /// By folder.
-    broken: HashMap<&'a str, Vec<&'a (String, String)>>,
+/// Paths of stubs that cannot be used, and why; sorted.
+pub(crate) type Broken = Arc<Vec<(String, String)>>;
+
+/// A tree that is shown, and the stubs beside it that cannot be, in the order of their paths.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) broken: &'a Broken,
 }
 
-impl<'a> Known<'a> {
-    pub(super) fn new(tree: &'a Tree, broken: &'a [(String, String)]) -> Self {
-        let mut by_folder: HashMap<&str, Vec<&(String, String)>> = HashMap::new();
-        for stub in broken {
-            let (folder, _) = names::split(&stub.0);
-            by_folder.entry(folder).or_default().push(stub);
-        }
-        Self {
-            tree,
-            broken: by_folder,
-        }
+impl<'a> Shown<'a> {
+    /// What is not where it was, by what a scan found: a folder before what was in it.
+    pub(super) fn vanished(&self, scanned: &Scanned) -> Vec<NodeRef<'a>> {
+        let replaced = scanned.found.iter().filter(|thing| {
+            let node = self.tree.find(&thing.path);
+            node.is_some_and(|node| !is_same_thing(&thing.kind, node.kind()))
+        });
+        let mut paths: Vec<&str> = replaced.map(|thing| thing.path.as_str()).collect();
+        paths.extend(scanned.gone.iter().map(String::as_str));
+        paths.sort_unstable();
+        let mut seen = HashSet::new();
+        let all = paths.into_iter().filter_map(|path| self.tree.find(path));
+        all.flat_map(NodeRef::with_all_in_it)
+            .filter(|node| seen.insert(node.ino()))
+            .collect()
     }
 
-    /// Whether exactly these things are shown.
-    pub(super) fn is(&self, things: &[Found]) -> bool {
-        self.tree.len() == things.len()
-            && things.iter().all(|thing| {
-                self.tree.find(&thing.path).is_some_and(|node| {
-                    node.stamp() == thing.stamp
-                        && node.mtime() == shown_time(thing.mtime)
-                        && is_same_thing(&thing.kind, node.kind())
-                })
-            })
+    /// The stubs that cannot be shown after what a scan found.
+    pub(super) fn broken_after(&self, scanned: &Scanned) -> Broken {
+        let found: HashSet<&str> = scanned.found.iter().map(|thing| &*thing.path).collect();
+        let files = scanned.found.iter();
+        let files = files.filter(|thing| !matches!(thing.kind, FoundKind::Dir));
+        let mut ended: HashSet<&str> = files.map(|thing| &*thing.path).collect();
+        ended.extend(scanned.gone.iter().map(String::as_str));
+        let stays = |path: &str| {
+            !found.contains(path) && !on_the_way(path).any(|path| ended.contains(path))
+        };
+        let old = self.broken.iter().filter(|stub| stays(&stub.0)).cloned();
+        let new = scanned.found.iter().filter_map(|thing| match &thing.kind {
+            FoundKind::Broken(why) => Some((thing.path.clone(), why.clone())),
+            FoundKind::Dir | FoundKind::Film(_) | FoundKind::SideCar { .. } => None,
+        });
+        let mut now: Vec<(String, String)> = old.chain(new).collect();
+        now.sort_unstable();
+        if now == **self.broken {
+            return Arc::clone(self.broken);
+        }
+        Arc::new(now)
     }
+}
+
+impl Shown<'_> {
+    /// The stubs that are not shown, from a path on.
+    fn broken_from(&self, path: &str) -> impl Iterator<Item = &(String, String)> {
+        let from = self.broken.partition_point(|stub| stub.0.as_str() < path);
+        self.broken[from..].iter()
+    }
+}
+
+/// A path and those of the folders above it.
+fn on_the_way(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        (!path.is_empty()).then_some(names::split(path).0)
+    })
 }
 
 /// Whether a thing that was found is what the tree shows at its path.
@@ -56,51 +90,49 @@ pub(super) fn is_same_thing(found: &FoundKind, shown: NodeKind<'_>) -> bool {
     }
 }
 
-/// The time as a tree shows it.
-fn shown_time(time: SystemTime) -> SystemTime {
-    time.max(SystemTime::UNIX_EPOCH + Duration::from_secs(1))
-}
-
-fn found(path: String, node: NodeRef<'_>) -> Found {
-    Found {
-        path,
+fn known(node: NodeRef<'_>) -> Known {
+    Known {
         kind: match node.kind() {
-            NodeKind::Dir { .. } => FoundKind::Dir,
-            NodeKind::Media(stub) => FoundKind::Film(Arc::clone(stub)),
-            NodeKind::SideCar { len, .. } => FoundKind::SideCar { len },
+            NodeKind::Dir { .. } => KnownKind::Dir,
+            NodeKind::Media(_) => KnownKind::Film,
+            NodeKind::SideCar { .. } => KnownKind::SideCar,
         },
         mtime: node.mtime(),
         stamp: node.stamp(),
     }
 }
 
-fn broken_stub((path, why): &(String, String)) -> Found {
-    Found {
-        path: path.clone(),
-        kind: FoundKind::Broken(why.clone()),
-        mtime: SystemTime::UNIX_EPOCH,
-        // Equal to none, so that the stub is read again when its folder is looked into.
-        stamp: Stamp::default(),
-    }
-}
+/// Read again whenever its folder is looked into.
+const BROKEN: Known = Known {
+    kind: KnownKind::Broken,
+    mtime: SystemTime::UNIX_EPOCH,
+    stamp: Stamp {
+        device: 0,
+        inode: 0,
+        version: 0,
+    },
+};
 
-impl Earlier for Known<'_> {
-    fn at(&self, path: &str) -> Option<Found> {
+impl Earlier for Shown<'_> {
+    fn at(&self, path: &str) -> Option<Known> {
         if let Some(node) = self.tree.find(path) {
-            return Some(found(path.to_owned(), node));
+            return Some(known(node));
         }
-        let (folder, _) = names::split(path);
-        let mut broken = self.broken.get(folder)?.iter();
-        broken
-            .find(|stub| stub.0 == path)
-            .map(|stub| broken_stub(stub))
+        let mut broken = self.broken_from(path);
+        broken.next().filter(|stub| stub.0 == path).map(|_| BROKEN)
     }
 
-    fn children(&self, folder: &str) -> Vec<Found> {
+    fn children(&self, folder: &str) -> FxHashMap<&str, Known> {
         let node = self.tree.find(folder);
         let shown = node.into_iter().flat_map(|node| node.children_after(0));
-        let shown = shown.map(|child| found(names::join(folder, child.name()), child));
-        let broken = self.broken.get(folder).into_iter().flatten();
-        shown.chain(broken.map(|stub| broken_stub(stub))).collect()
+        let shown = shown.map(|child| (child.name(), known(child)));
+        let inside = names::join(folder, "");
+        let broken = self.broken_from(&inside);
+        let broken = broken.take_while(|stub| stub.0.starts_with(&inside));
+        let broken = broken.map(|stub| names::split(&stub.0));
+        let broken = broken.filter(|(above, _)| *above == folder);
+        shown
+            .chain(broken.map(|(_, name)| (name, BROKEN)))
+            .collect()
     }
 }

@@ -1,8 +1,8 @@
 //! The inode number of each thing that was found: the one that it had, wherever it was.
 //!
-//! What is where it was keeps its number without a question. Of the rest, what vanished elsewhere in the same
-//! look was moved: a film is known by torrent and file, a folder by its place on the disk and the time when it
-//! was made, another file by its place, size and time. A film that the database knows from a path where it
+//! Asked for what a scan found otherwise than before. What is where it was keeps its number without a question. Of
+//! the rest, what vanished elsewhere in the same look was moved: a film is known by torrent and file, a folder by its
+//! place on the disk and the time when it was made, another file by its place, size and time. A film that the database knows from a path where it
 //! is not any more takes its number along, too: it was moved while no server ran, or removed and added again.
 
 use std::collections::{HashMap, HashSet};
@@ -17,28 +17,52 @@ use super::known::is_same_thing;
 /// For more things than this the table is read once, instead of being asked for each.
 const MANY: usize = 500;
 
-/// The numbers of `things`, which are sorted by path, in their order. `shown` is the tree before.
+/// The numbers of `things`, which are sorted by path, in their order. `tree` is what was shown before, of which
+/// `vanished` is not where it was; the rest is.
 pub(super) fn give(
     store: &Store,
-    shown: Option<&Tree>,
+    tree: &Tree,
+    vanished: &[NodeRef<'_>],
     things: &[Found],
 ) -> Result<Vec<u64>, ControlError> {
-    give_or(store, shown, things).map_err(|error| ControlError::failed(error.to_string()))
+    let shelf = Before {
+        tree,
+        vanished: vanished.iter().map(|node| node.ino()).collect(),
+    };
+    give_or(store, &shelf, vanished, things)
+        .map_err(|error| ControlError::failed(error.to_string()))
 }
 
-fn give_or(store: &Store, shown: Option<&Tree>, things: &[Found]) -> Result<Vec<u64>, StoreError> {
-    let mut numbers: Vec<Option<u64>> = vec![None; things.len()];
-    let mut moved = Vec::new();
-    if let Some(tree) = shown {
-        for (number, thing) in numbers.iter_mut().zip(things) {
-            let node = tree.find(&thing.path);
-            let node = node.filter(|node| is_same_thing(&thing.kind, node.kind()));
-            *number = node.map(NodeRef::ino);
-        }
-        moved.extend(found_elsewhere(tree, things, &mut numbers));
+/// What was shown.
+struct Before<'a> {
+    tree: &'a Tree,
+    vanished: HashSet<u64>,
+}
+
+impl<'a> Before<'a> {
+    /// What is still at this path.
+    fn still(&self, path: &str) -> Option<NodeRef<'a>> {
+        let node = self.tree.find(path)?;
+        (!self.vanished.contains(&node.ino())).then_some(node)
     }
+
+    /// Whether something that is still there has this number.
+    fn uses(&self, number: u64) -> bool {
+        self.tree.get(number).is_some() && !self.vanished.contains(&number)
+    }
+}
+
+fn give_or(
+    store: &Store,
+    before: &Before<'_>,
+    vanished: &[NodeRef<'_>],
+    things: &[Found],
+) -> Result<Vec<u64>, StoreError> {
+    let still = |thing: &Found| before.still(&thing.path).map(NodeRef::ino);
+    let mut numbers: Vec<Option<u64>> = things.iter().map(still).collect();
+    let mut moved = found_elsewhere(before.tree, vanished, things, &mut numbers);
     find(store, things, &mut numbers)?;
-    moved.extend(known_elsewhere(store, things, &mut numbers)?);
+    moved.extend(known_elsewhere(store, before, things, &mut numbers)?);
     let unknown: Vec<usize> = (0..things.len())
         .filter(|at| numbers[*at].is_none())
         .collect();
@@ -123,19 +147,24 @@ fn mark_of_file(stamp: Stamp, len: u64) -> Mark {
 }
 
 /// Gives numbers to what was shown at another path where it is no longer; returns what the database must learn.
-fn found_elsewhere(tree: &Tree, things: &[Found], numbers: &mut [Option<u64>]) -> Vec<Moved> {
-    if numbers.iter().all(Option::is_some) {
+fn found_elsewhere(
+    tree: &Tree,
+    vanished: &[NodeRef<'_>],
+    things: &[Found],
+    numbers: &mut [Option<u64>],
+) -> Vec<Moved> {
+    if vanished.is_empty() {
         return Vec::new();
     }
-    let still: HashSet<u64> = numbers.iter().flatten().copied().collect();
-    let mut vanished: HashMap<Mark, Vec<NodeRef<'_>>> = HashMap::new();
-    for node in tree.iter().filter(|node| !still.contains(&node.ino())) {
-        if let Some(mark) = mark_of_node(node) {
-            vanished.entry(mark).or_default().push(node);
+    let mut left: HashMap<u64, NodeRef<'_>> = HashMap::new();
+    let mut by_mark: HashMap<Mark, Vec<NodeRef<'_>>> = HashMap::new();
+    for node in vanished {
+        left.insert(node.ino(), *node);
+        if let Some(mark) = mark_of_node(*node) {
+            by_mark.entry(mark).or_default().push(*node);
         }
     }
     let mut folders: HashMap<&str, String> = HashMap::new();
-    let mut taken = HashSet::new();
     let mut moved = Vec::new();
     for (thing, number) in things.iter().zip(numbers) {
         if number.is_some() {
@@ -146,20 +175,21 @@ fn found_elsewhere(tree: &Tree, things: &[Found], numbers: &mut [Option<u64>]) -
         let along = folders
             .get(folder)
             .and_then(|old| tree.find(&names::join(old, name)))
-            .filter(|node| is_same_thing(&thing.kind, node.kind()) && !still.contains(&node.ino()));
+            .filter(|node| {
+                is_same_thing(&thing.kind, node.kind()) && left.contains_key(&node.ino())
+            });
         let elsewhere = || {
-            let nodes = vanished.get(&mark_of_thing(thing)?)?;
+            let nodes = by_mark.get(&mark_of_thing(thing)?)?;
             let is_right = |node: &&NodeRef<'_>| {
                 let is_file = matches!(thing.kind, FoundKind::SideCar { .. });
-                !taken.contains(&node.ino()) && (!is_file || node.mtime() == thing.mtime)
+                left.contains_key(&node.ino()) && (!is_file || node.mtime() == thing.mtime)
             };
             nodes.iter().find(is_right).copied()
         };
-        let along = along.filter(|node| !taken.contains(&node.ino()));
         let Some(node) = along.or_else(elsewhere) else {
             continue;
         };
-        taken.insert(node.ino());
+        left.remove(&node.ino());
         *number = Some(node.ino());
         if matches!(thing.kind, FoundKind::Dir) {
             folders.insert(&thing.path, node.path());
@@ -175,6 +205,7 @@ fn found_elsewhere(tree: &Tree, things: &[Found], numbers: &mut [Option<u64>]) -
 /// Gives numbers to films that the database knows from a path where they are not.
 fn known_elsewhere(
     store: &Store,
+    before: &Before<'_>,
     things: &[Found],
     numbers: &mut [Option<u64>],
 ) -> Result<Vec<Moved>, StoreError> {
@@ -184,13 +215,13 @@ fn known_elsewhere(
         .filter(is_film)
         .collect();
     let keys: Vec<InodeKey> = films.iter().map(|at| key(&things[*at])).collect();
-    let mut taken = HashSet::new();
+    let mut taken: HashSet<u64> = numbers.iter().flatten().copied().collect();
     let mut moved = Vec::new();
     for (at, holder) in films.into_iter().zip(store.inodes().holders(&keys)?) {
         let Some(holder) = holder else { continue };
         let there = things.binary_search_by(|thing| thing.path.as_str().cmp(&holder.path));
         let is_there = there.is_ok_and(|there| is_same_film(&things[there], &things[at]));
-        if !is_there && taken.insert(holder.number) {
+        if !is_there && !before.uses(holder.number) && taken.insert(holder.number) {
             numbers[at] = Some(holder.number);
             moved.push(Moved {
                 number: holder.number,
