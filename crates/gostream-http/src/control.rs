@@ -8,6 +8,7 @@
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The longest .torrent file that is accepted, in bytes (32 MiB).
 pub const TORRENT_LEN_MAX: usize = 32 * 1024 * 1024;
@@ -40,7 +41,7 @@ pub trait LibraryControl: Send + Sync + 'static {
 }
 
 /// A torrent to add.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddRequest {
     /// A magnet, an http(s) URL of a .torrent, or a bare info-hash; with
@@ -60,6 +61,7 @@ pub struct AddRequest {
         with = "crate::base64",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(value_type = Option<String>, content_encoding = "base64")]
     pub torrent: Option<Vec<u8>>,
 }
 
@@ -75,7 +77,7 @@ pub enum AddEvent {
 }
 
 /// How far an addition is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddProgress {
     /// What is being done.
     pub stage: AddStage,
@@ -88,7 +90,7 @@ pub struct AddProgress {
 }
 
 /// The stages of an addition, in order; some are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AddStage {
     /// The .torrent comes from its URL.
@@ -102,7 +104,7 @@ pub enum AddStage {
 }
 
 /// A film that an addition made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddedFile {
     /// Virtual path, relative to the mount, with `/`.
     pub path: String,
@@ -111,7 +113,7 @@ pub struct AddedFile {
 }
 
 /// A film of the library.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ListedFile {
     /// Virtual path, relative to the mount, with `/`.
     pub path: String,
@@ -124,7 +126,7 @@ pub struct ListedFile {
 }
 
 /// What a film's torrent is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileState {
     /// No task and no socket; wakes on the first read.
@@ -136,7 +138,7 @@ pub enum FileState {
 }
 
 /// A film that was removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RemovedFile {
     /// Virtual path that is gone.
     pub path: String,
@@ -145,7 +147,7 @@ pub struct RemovedFile {
 }
 
 /// A torrent that was removed by a person: no job brings it back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedTorrent {
     /// Info-hash, 40 lower-case hex digits.
     pub hash: String,
@@ -157,7 +159,7 @@ pub struct RefusedTorrent {
 }
 
 /// The server in figures.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of the program.
     pub version: String,

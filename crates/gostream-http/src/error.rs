@@ -5,20 +5,23 @@
 //! problem back into a [`ControlError`]. Both ways are exhaustive; a problem
 //! type this version does not know reads as [`ControlError::Failed`].
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    control::{BODY_LEN_MAX, ControlError},
-    films::FilmError,
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response},
 };
 
+use crate::{control::ControlError, films::FilmError};
+
 /// A problem document (RFC 9457 §3), media type `application/problem+json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// URI that names the kind of problem.
     #[serde(rename = "type")]
@@ -44,8 +47,8 @@ const METHOD: &str = "urn:gostream:problem:method-not-allowed";
 pub(crate) enum RequestError {
     /// The library refused or failed.
     Library(ControlError),
-    /// The body is longer than [`BODY_LEN_MAX`].
-    TooLarge,
+    /// The body is longer than so many bytes.
+    TooLarge(usize),
     /// The body broke off.
     BodyLost,
     /// There is nothing at that path.
@@ -108,10 +111,10 @@ impl From<&RequestError> for Problem {
     fn from(error: &RequestError) -> Self {
         match error {
             RequestError::Library(error) => error.into(),
-            RequestError::TooLarge => Self::new(
+            RequestError::TooLarge(most) => Self::new(
                 TOO_LARGE,
                 "Too large",
-                format!("the request is longer than {BODY_LEN_MAX} bytes"),
+                format!("the request is longer than {most} bytes"),
                 StatusCode::PAYLOAD_TOO_LARGE,
             ),
             RequestError::BodyLost => Self::new(
@@ -143,10 +146,76 @@ impl IntoResponse for RequestError {
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (
             status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
+            [(header::CONTENT_TYPE, PROBLEM_TYPE)],
             Json(problem),
         )
             .into_response()
+    }
+}
+
+/// The media type of a problem document.
+const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// What the API's document says of the problems of a request.
+fn documented<const N: usize>(
+    problems: [(StatusCode, &str); N],
+) -> BTreeMap<String, RefOr<response::Response>> {
+    let schema = Ref::from_schema_name(Problem::name());
+    let problems = problems.map(|(status, description)| {
+        let content = ContentBuilder::new().schema(Some(schema.clone())).build();
+        let response = ResponseBuilder::new()
+            .description(description)
+            .content(PROBLEM_TYPE, content);
+        (status.as_u16().to_string(), response.build().into())
+    });
+    problems.into()
+}
+
+/// The problems that any request may have.
+pub(crate) struct AnyRequest;
+
+impl IntoResponses for AnyRequest {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        documented([(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The server failed; the text says at what.",
+        )])
+    }
+}
+
+/// Those of a request that names something.
+pub(crate) struct Sought;
+
+impl IntoResponses for Sought {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        documented([
+            (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
+            (StatusCode::NOT_FOUND, "There is no such thing."),
+        ])
+    }
+}
+
+/// Those of a request with a body.
+pub(crate) struct WithBody;
+
+impl IntoResponses for WithBody {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        documented([
+            (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
+            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
+        ])
+    }
+}
+
+/// Those of a request that waits for others.
+pub(crate) struct Slow;
+
+impl IntoResponses for Slow {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        documented([
+            (StatusCode::CONFLICT, "Something else is in the way."),
+            (StatusCode::GATEWAY_TIMEOUT, "It took too long."),
+        ])
     }
 }
 

@@ -5,17 +5,23 @@
 //! that the two cannot drift apart.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::{
     control::{AddEvent, AddProgress, AddedFile},
     error::Problem,
 };
 
-#[derive(Serialize, Deserialize)]
+/// A line.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = AddEvent)]
 #[serde(rename_all = "snake_case")]
-enum Line {
+pub(crate) enum Line {
+    /// Still working.
     Progress(AddProgress),
+    /// Done: the films that were made, by path.
     Added(Vec<AddedFile>),
+    /// Given up; nothing was written.
     Problem(Problem),
 }
 

@@ -17,13 +17,11 @@ use std::{
         },
     },
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
+use axum::Router;
 use tokio::net::UnixListener;
-
-use crate::{control::LibraryControl, router::router};
 
 /// How long a request may go on after the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -122,19 +120,19 @@ impl ControlSocket {
         &self.file.0
     }
 
-    /// Answers requests until `shutdown` completes; what is still running
+    /// Answers requests by `router` until `shutdown` completes; what is still running
     /// after a grace of 2 s is cut off.
     ///
     /// # Errors
     /// When accepting connections fails for good.
     pub async fn serve(
         self,
-        control: Arc<dyn LibraryControl>,
+        router: Router,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let Self { listener, file } = self;
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-        let served = axum::serve(listener, router(control))
+        let served = axum::serve(listener, router)
             .with_graceful_shutdown(async move {
                 shutdown.await;
                 // The receiver lives in the other branch of the select below.

@@ -106,7 +106,8 @@ impl Server {
         let library = Arc::new(library);
         let socket = ControlSocket::bind(&socket_in(&dir)).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(socket.serve(library.clone(), async {
+        let router = gostream_http::router(library.clone());
+        let served = tokio::spawn(socket.serve(router, async {
             let _ = stopped.await;
         }));
         Self {

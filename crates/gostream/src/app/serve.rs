@@ -130,7 +130,8 @@ impl Server {
         let web = web.serve(films, &stop_ports);
         let librarian: Arc<dyn gostream_http::LibraryControl> =
             Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
-        let socket = tokio::spawn(control.serve(librarian, stop_ports.clone().cancelled_owned()));
+        let api = gostream_http::router(librarian);
+        let socket = tokio::spawn(control.serve(api, stop_ports.clone().cancelled_owned()));
         Ok(Self {
             parts,
             mounted,

@@ -184,7 +184,7 @@ impl Desk {
             let _inside = runtime.enter();
             ControlSocket::bind(&state.join("control.sock")).unwrap()
         };
-        runtime.spawn(socket.serve(library, std::future::pending()));
+        runtime.spawn(socket.serve(gostream_http::router(library), std::future::pending()));
         work()
     }
 }

@@ -146,7 +146,10 @@ fn serve(library: Scripted) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("control.sock");
     let socket = ControlSocket::bind(&path).unwrap();
-    tokio::spawn(socket.serve(Arc::new(library), std::future::pending()));
+    tokio::spawn(socket.serve(
+        gostream_http::router(Arc::new(library)),
+        std::future::pending(),
+    ));
     let client = ControlClient::find(&path).unwrap();
     Server { _dir: dir, client }
 }

@@ -1,0 +1,86 @@
+//! The versioned API, `/api/v1`: JSON in and out, problems as RFC 9457 documents, described by an OpenAPI document.
+//!
+//! One router, served at the control socket and at the API port. Each file below has the routes of one noun and what
+//! the document says of them, so that neither can be changed without the other; [`document`] is put together from all.
+//! The document and a viewer for it, which loads nothing from elsewhere, are served as well. Bodies are read to a bound.
+
+mod library;
+mod request;
+mod viewer;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::DefaultBodyLimit,
+    http::{Method, Uri, header},
+    routing::get,
+};
+use utoipa::{
+    OpenApi as _,
+    openapi::{OpenApi, PathItem},
+};
+
+use crate::{
+    control::{BODY_LEN_MAX, LibraryControl},
+    error::{Problem, RequestError},
+};
+
+/// Where the document is.
+const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
+
+/// What the document says of the API as a whole.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "GoStream",
+        description = "A torrent as a file: the library, the torrents and the server behind it. Units are in the \
+            names: `_bytes`, `_seconds`, `_us`, `_unix` (seconds since 1970). Fields may be added, none is renamed. \
+            Every error is a problem document (RFC 9457)."
+    ),
+    tags(
+        (name = "server", description = "The server itself."),
+        (name = "library", description = "The films that the mount shows."),
+    ),
+    components(schemas(Problem))
+)]
+struct Head;
+
+/// The routes of the versioned API, backed by `control`.
+pub fn router(control: Arc<dyn LibraryControl>) -> Router {
+    let document = Bytes::from(document());
+    let served = move || async { ([(header::CONTENT_TYPE, "application/json")], document) };
+    let library = Router::from(library::routes()).with_state(control);
+    library
+        .route(DOCUMENT_PATH, get(served))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
+        .merge(viewer::routes(DOCUMENT_PATH))
+}
+
+/// The OpenAPI document of the versioned API, as JSON in lines.
+pub fn document() -> String {
+    let mut document = Head::openapi();
+    document.merge(library::routes().into_openapi());
+    spell_out_tails(&mut document);
+    let text = document.to_pretty_json();
+    // Of strings and numbers alone, it can always be written.
+    text.map_or_else(|error| error.to_string(), |text| text + "\n")
+}
+
+/// A path that may hold slashes is `{*name}` to the router and `{name}` to OpenAPI.
+fn spell_out_tails(document: &mut OpenApi) {
+    let paths = std::mem::take(&mut document.paths.paths);
+    let spelt = |(path, item): (String, PathItem)| (path.replace("{*", "{"), item);
+    document.paths.paths = paths.into_iter().map(spelt).collect();
+}
+
+async fn no_route(uri: Uri) -> RequestError {
+    RequestError::NoRoute(uri.path().to_owned())
+}
+
+async fn no_method(method: Method) -> RequestError {
+    RequestError::NoMethod(method.to_string())
+}

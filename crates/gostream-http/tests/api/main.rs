@@ -1,0 +1,6 @@
+//! The versioned API as a program sees it: its document, the viewer, and what every route answers.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod document;
+mod library;
