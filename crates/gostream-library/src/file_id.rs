@@ -70,25 +70,23 @@ impl FileIds {
     }
 }
 
-/// Finds the file of a torrent that a film is: of the files of its size, one whose name agrees with `stub_name`
-/// (the stub's own path or name); else the only file of that size; else the one with its id.
+/// Finds the file of a torrent that a film is: the one with its id, if that is of its size. Other programs wrote ids by
+/// other rules; those seldom name a file of that size, and then it is of the files of its size one whose name agrees
+/// with `stub_name` (the stub's own path or name), else the only file of that size, else the one with its id after
+/// all. A stub may be called anything, so a name alone never decides against a right id.
 pub fn match_file(stub_name: &str, film: &Film, files: &[TorrentFile]) -> Option<usize> {
     let by_id = FileIds::new(files).file_of(film.index);
+    let same_size = |file: &usize| files[*file].length == film.size;
+    if by_id.as_ref().is_some_and(same_size) {
+        return by_id;
+    }
     let wanted = normalised(stub_name.rsplit('/').next().unwrap_or(stub_name));
-    let same_size: Vec<usize> = (0..files.len())
-        .filter(|i| files[*i].length == film.size)
-        .collect();
-    // An equal name beats one that is a part; among equals the id decides.
+    let same_size: Vec<usize> = (0..files.len()).filter(same_size).collect();
     let named = |agrees: &dyn Fn(&str) -> bool| {
-        let found: Vec<usize> = same_size
-            .iter()
-            .copied()
-            .filter(|i| agrees(&normalised(files[*i].name())))
-            .collect();
-        by_id
-            .filter(|id| found.contains(id))
-            .or(found.first().copied())
+        let mut files = same_size.iter().map(|i| (*i, normalised(files[*i].name())));
+        files.find(|(_, name)| agrees(name)).map(|(file, _)| file)
     };
+    // An equal name beats one that is a part.
     named(&|name| name == wanted)
         .or_else(|| named(&|name| is_tail(name, &wanted) || is_tail(&wanted, name)))
         .or(match same_size[..] {

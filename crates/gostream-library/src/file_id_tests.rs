@@ -61,7 +61,17 @@ fn ids_are_one_based_and_go_both_ways() {
 }
 
 #[test]
-fn a_stub_matches_by_size_and_name_before_its_id() {
+fn a_film_that_takes_its_siblings_name_stays_what_it_is() {
+    let files = [file("Show.S01E01.mkv", 10), file("Show.S01E02.mkv", 10)];
+    for (id, own) in [(1, 0), (2, 1)] {
+        for name in ["Show_S01E01_0f1e2d3c.mkv", "Show.S01E02.mkv", "x.mkv"] {
+            assert_eq!(match_file(name, &stub(id, 10), &files), Some(own), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_id_of_a_file_of_another_size_gives_way_to_size_and_name() {
     let files = [
         file("Show.S01E01.mkv", 10),
         file("Show S01E02.mp4", 10),
