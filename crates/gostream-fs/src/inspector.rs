@@ -42,6 +42,8 @@ pub struct FilmState {
     pub peers: usize,
     /// Bytes of the film that are held in memory, verified, in order.
     pub buffered: Vec<Range<u64>>,
+    /// Bytes of the film that lie in the warm cache, in order.
+    pub warm: Vec<Range<u64>>,
 }
 
 /// Which part of a [`FilmState`] was asked for.
@@ -50,6 +52,7 @@ pub(crate) enum Part {
     State,
     Peers,
     Buffered,
+    Warm,
 }
 
 impl FilmState {
@@ -62,22 +65,22 @@ impl FilmState {
             }
             .to_owned(),
             Part::Peers => self.peers.to_string(),
-            Part::Buffered => {
-                let mut text = String::new();
-                for range in self.buffered.iter().take(RANGES_MAX) {
-                    let comma = if text.is_empty() { "" } else { "," };
-                    // Writing to a string does not fail.
-                    let _ = write!(
-                        text,
-                        "{comma}{}-{}",
-                        range.start,
-                        range.end.saturating_sub(1)
-                    );
-                }
-                text
-            }
+            Part::Buffered => listed(&self.buffered),
+            Part::Warm => listed(&self.warm),
         }
     }
+}
+
+/// First and last byte of each range.
+fn listed(ranges: &[Range<u64>]) -> String {
+    let mut text = String::new();
+    for range in ranges.iter().take(RANGES_MAX) {
+        let comma = if text.is_empty() { "" } else { "," };
+        let last = range.end.saturating_sub(1);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{comma}{}-{last}", range.start);
+    }
+    text
 }
 
 /// The one answer to one look. Dropped without an answer, the film is asleep: its torrent ended meanwhile.
@@ -90,6 +93,11 @@ impl InspectReply {
         Self {
             waiting: Some((reply, size, part)),
         }
+    }
+
+    /// Whether [`FilmState::warm`] was asked for, and nothing else: who knows it may have to ask the disk.
+    pub fn is_about_warm(&self) -> bool {
+        matches!(self.waiting, Some((_, _, Part::Warm)))
     }
 
     /// Answers.
@@ -138,8 +146,10 @@ mod tests {
             activity: Activity::Awake,
             peers: 3,
             buffered: vec![0..1024, 4096..5000],
+            warm: std::iter::once(7..9).collect(),
         };
         assert_eq!(state.value(Part::Buffered), "0-1023,4096-4999");
+        assert_eq!(state.value(Part::Warm), "7-8");
         assert_eq!(state.value(Part::State), "awake");
         assert_eq!(state.value(Part::Peers), "3");
         assert_eq!(FilmState::default().value(Part::Buffered), "");

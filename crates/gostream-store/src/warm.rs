@@ -104,8 +104,25 @@ impl WarmCache {
         if title.coverage(&range) == Coverage::Missing {
             return callback(None);
         }
-        if let Err(callback) = self.readers.submit(title, range, callback) {
+        if let Err(callback) = self.readers.submit(title, Some(range), callback) {
             callback(None);
+        }
+    }
+
+    /// Tells `callback` which ranges of a title are here, in order: now, or from another thread when the disk has to be
+    /// asked; none when that takes too long. Never waits.
+    pub fn held(
+        &self,
+        title: &Arc<Title>,
+        callback: impl FnOnce(Vec<Range<u64>>) + Send + 'static,
+    ) {
+        if let Some(held) = title.held() {
+            return callback(held);
+        }
+        let loaded = Arc::clone(title);
+        let tell: Callback = Box::new(move |_| callback(loaded.held().unwrap_or_default()));
+        if let Err(tell) = self.readers.submit(title, None, tell) {
+            tell(None);
         }
     }
 

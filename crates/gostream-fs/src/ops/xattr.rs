@@ -13,10 +13,11 @@ use crate::tree::NodeKind;
 const INFO_HASH: &str = "user.gostream.info_hash";
 const INDEX: &str = "user.gostream.index";
 /// Those that the inspector knows.
-const LOOKED_AT: [(&str, Part); 3] = [
+const LOOKED_AT: [(&str, Part); 4] = [
     ("user.gostream.state", Part::State),
     ("user.gostream.peers", Part::Peers),
     ("user.gostream.buffered", Part::Buffered),
+    ("user.gostream.warm", Part::Warm),
 ];
 
 pub(crate) fn getxattr(fs: &GoStreamFs, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {

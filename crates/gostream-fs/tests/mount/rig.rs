@@ -69,6 +69,11 @@ impl LibraryInspector for Looks {
             activity: Activity::Awake,
             peers: usize::try_from(ino).unwrap(),
             buffered: std::iter::once(0..1024).collect(),
+            warm: if reply.is_about_warm() {
+                vec![0..10, 20..30]
+            } else {
+                Vec::new()
+            },
         };
         // From another thread, as an engine does.
         std::thread::spawn(move || reply.tell(&state));

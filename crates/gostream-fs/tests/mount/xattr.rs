@@ -34,6 +34,10 @@ fn a_film_says_what_it_is_and_what_it_does() {
         value(&path, "user.gostream.buffered"),
         Ok("0-1023".to_owned())
     );
+    assert_eq!(
+        value(&path, "user.gostream.warm"),
+        Ok("0-9,20-29".to_owned())
+    );
     assert_eq!(value(&path, "user.other"), Err(Errno::NODATA));
     assert_eq!(value(&path, "security.selinux"), Err(Errno::NODATA));
     assert_eq!(rig.source.opened(), 0);
@@ -50,7 +54,7 @@ fn the_names_are_listed_for_films_and_for_nothing_else() {
         .collect();
     assert_eq!(
         names,
-        ["info_hash", "index", "state", "peers", "buffered"]
+        ["info_hash", "index", "state", "peers", "buffered", "warm"]
             .map(|name| format!("user.gostream.{name}"))
     );
     assert_eq!(listxattr(rig.path("movies"), &mut buffer), Ok(0));

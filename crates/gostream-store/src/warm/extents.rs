@@ -92,6 +92,23 @@ pub(super) fn gaps<'a>(
     gaps
 }
 
+/// What the logs hold, in order.
+pub(super) fn held<'a>(logs: impl Iterator<Item = &'a Extents> + Clone) -> Vec<Range<u64>> {
+    let mut held = Vec::new();
+    let mut position = 0;
+    loop {
+        let end = covered_until(logs.clone(), position);
+        if end > position {
+            held.push(position..end);
+        }
+        let next = logs.clone().filter_map(|log| log.next_start(end)).min();
+        let Some(next) = next else {
+            return held;
+        };
+        position = next;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

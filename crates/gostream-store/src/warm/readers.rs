@@ -28,7 +28,8 @@ pub type Callback = Box<dyn FnOnce(Option<&[u8]>) + Send>;
 struct Job {
     id: u64,
     title: Arc<Title>,
-    range: Range<u64>,
+    /// What is to be read; without it, only the index.
+    range: Option<Range<u64>>,
 }
 
 #[derive(Default)]
@@ -75,11 +76,12 @@ impl Readers {
         Ok(())
     }
 
-    /// Reads `range` of `title` in the background. The callback comes back when too many wait.
+    /// Reads `range` of `title` in the background; without a range it asks the disk what is there, and reads nothing.
+    /// The callback comes back when too many wait.
     pub(super) fn submit(
         &self,
         title: &Arc<Title>,
-        range: Range<u64>,
+        range: Option<Range<u64>>,
         callback: Callback,
     ) -> Result<(), Callback> {
         let mut waiting = self.waiting.lock();
@@ -137,8 +139,13 @@ impl Readers {
     fn work(&self) {
         let mut buffer = Buffer::default();
         while let Some(Job { id, title, range }) = self.next_job() {
-            title.load_for(&range);
-            let outcome = title.read(&range, Haste::Wait, &mut buffer);
+            let outcome = if let Some(range) = &range {
+                title.load_for(range);
+                title.read(range, Haste::Wait, &mut buffer)
+            } else {
+                title.load_all();
+                Outcome::Bad
+            };
             if let Some(callback) = self.take(id) {
                 callback((outcome == Outcome::Read).then_some(buffer.bytes()));
             }

@@ -131,6 +131,20 @@ impl Title {
         self.state.lock().covered_until(position)
     }
 
+    /// What of it is here, in order; `None` when the disk was not asked yet.
+    pub(super) fn held(&self) -> Option<Vec<Range<u64>>> {
+        let state = self.state.lock();
+        let is_known = state.gone || state.held.iter().all(|held| held.known);
+        is_known.then(|| extents::held(state.held.iter().map(|held| &held.extents)))
+    }
+
+    /// Asks the disk for all that is here.
+    pub(super) fn load_all(&self) {
+        for shelf in Shelf::ALL {
+            self.load(shelf);
+        }
+    }
+
     pub(super) fn coverage(&self, range: &Range<u64>) -> Coverage {
         let state = self.state.lock();
         if state.gone {

@@ -1,4 +1,5 @@
-//! What films are doing, for their extended attributes: [`LibraryInspector`] over the engine. Wakes nothing.
+//! What films are doing, for their extended attributes: [`LibraryInspector`] over the engine and the warm cache. Wakes
+//! nothing.
 
 use std::sync::Arc;
 
@@ -11,6 +12,18 @@ use super::source::EngineSource;
 
 impl LibraryInspector for EngineSource {
     fn inspect(&self, ino: u64, film: &Arc<Film>, reply: InspectReply) {
+        if reply.is_about_warm() {
+            // Without a cache the reply is dropped, which says that nothing is there.
+            if let Some((cache, title)) = self.warm(film) {
+                cache.held(&title, |warm| {
+                    reply.tell(&FilmState {
+                        warm,
+                        ..FilmState::default()
+                    });
+                });
+            }
+            return;
+        }
         let choice = self.choice(ino, film);
         self.engine()
             .glimpse(InfoHash(film.hash.0), choice, |seen| {
@@ -28,5 +41,6 @@ fn state(seen: Glimpse) -> FilmState {
         },
         peers: seen.peers,
         buffered: seen.buffered,
+        warm: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use gostorm_wire::{InfoHash, Magnet};
 use gostream_fs::{EventSender, MediaFile, MediaSource, OpenError, Publisher};
 use gostream_library::{Film, match_file};
 use gostream_store::WarmCache;
-use gostream_store::warm::TitleKey;
+use gostream_store::warm::{Title, TitleKey};
 
 use self::film::{OpenFilm, Swarm, Warm};
 use crate::librarian::torrent_files;
@@ -66,6 +66,16 @@ impl EngineSource {
         Arc::new(move |info| match_file(&name, &wanted, &torrent_files(info)))
     }
 
+    /// The warm cache, where there is one, and what it has of a film.
+    pub(super) fn warm(&self, film: &Film) -> Option<(Arc<WarmCache>, Arc<Title>)> {
+        let cache = self.warm.as_ref()?;
+        let key = TitleKey {
+            hash: film.hash,
+            index: film.index,
+        };
+        Some((Arc::clone(cache), cache.title(key, film.size)))
+    }
+
     fn name_of(&self, ino: u64) -> String {
         let tree = self.names.get().map(Publisher::tree);
         tree.as_ref()
@@ -93,14 +103,8 @@ impl MediaSource for EngineSource {
             choice: self.choice(ino, film),
             on_doubt: self.on_doubt(ino),
         };
-        let key = TitleKey {
-            hash: film.hash,
-            index: film.index,
-        };
-        let warm = self.warm.as_ref().map(|cache| Warm {
-            title: cache.title(key, film.size),
-            cache: Arc::clone(cache),
-        });
+        let warm = self.warm(film);
+        let warm = warm.map(|(cache, title)| Warm { cache, title });
         match OpenFilm::new(swarm, warm) {
             Ok(film) => Ok(Box::new(film)),
             Err(EngineError::Overloaded) => Err(OpenError::Busy),
