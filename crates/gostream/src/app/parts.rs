@@ -57,7 +57,7 @@ impl Parts {
         let engine = Engine::start(config, Arc::new(EngineStore::new(Arc::clone(&store))))
             .map_err(|error| failed(&error))?;
         let stubs = StubTree::new(&directories.library);
-        let shelf = Arc::new(Shelf::new(stubs, Arc::clone(&store)));
+        let shelf = Arc::new(Shelf::new(stubs, Arc::clone(&store), Arc::clone(&warm)));
         let librarian = Librarian::new(
             engine.clone(),
             Arc::clone(&store),

@@ -13,8 +13,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use gostream_fs::{Node, NodeRef, Publisher, Tree, TreeChange, TreeEntry};
+use gostream_fs::{Node, NodeKind, NodeRef, Publisher, Tree, TreeChange, TreeEntry};
 use gostream_http::ControlError;
+use gostream_library::TorrentHash;
 use gostream_store::{Earlier, Found, FoundKind, Look, Scanned, Store, StubTree};
 use parking_lot::Mutex;
 
@@ -22,6 +23,7 @@ pub(crate) use self::known::Broken;
 use self::known::Shown;
 use super::inotify::Watch;
 use crate::clock::now_unix;
+use crate::warm::Warm;
 
 /// So many remarks are remembered, so that none is logged at each look.
 const REMARKS_MAX: usize = 10_000;
@@ -42,12 +44,15 @@ struct Looked {
     broken: Broken,
     /// A folder went.
     lost_folder: bool,
+    /// Files of torrents, of which a stub went.
+    lost_films: HashSet<(TorrentHash, u32)>,
 }
 
 /// The library's tree.
 pub(crate) struct Shelf {
     stubs: StubTree,
     store: Arc<Store>,
+    warm: Arc<Warm>,
     /// What is on the shelf; `None` when it must be looked at again.
     shown: Mutex<Option<(Arc<Tree>, Broken)>>,
     publisher: OnceLock<Publisher>,
@@ -61,10 +66,11 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     /// A shelf that nobody has looked at yet.
-    pub(crate) fn new(stubs: StubTree, store: Arc<Store>) -> Self {
+    pub(crate) fn new(stubs: StubTree, store: Arc<Store>, warm: Arc<Warm>) -> Self {
         Self {
             stubs,
             store,
+            warm,
             shown: Mutex::new(None),
             publisher: OnceLock::new(),
             looking: Mutex::new(()),
@@ -150,6 +156,7 @@ impl Shelf {
         }
         let tree = publisher.tree();
         if let Some(looked) = looked {
+            self.forget_warm(looked.lost_films, &tree);
             if looked.lost_folder
                 && let Some(watch) = self.watch.get()
             {
@@ -187,6 +194,7 @@ impl Shelf {
             tree: new.transpose()?,
             broken,
             lost_folder: vanished.iter().any(|node| node.is_dir()),
+            lost_films: vanished.iter().filter_map(title_of).collect(),
         })
     }
 
@@ -224,6 +232,19 @@ impl Shelf {
             mtime: thing.mtime,
             stamp: thing.stamp,
             node,
+        }
+    }
+
+    /// Deletes what is kept of films that no stub of `tree` needs any more.
+    fn forget_warm(&self, mut lost: HashSet<(TorrentHash, u32)>, tree: &Tree) {
+        if lost.is_empty() {
+            return;
+        }
+        for title in tree.iter().filter_map(|node| title_of(&node)) {
+            lost.remove(&title);
+        }
+        for (hash, index) in lost {
+            self.warm.forget(hash, index);
         }
     }
 
@@ -363,6 +384,14 @@ impl Shelf {
             None => tracing::info!("the library can be read again"),
         }
         *trouble = now;
+    }
+}
+
+/// The file of a torrent that a film is.
+fn title_of(node: &NodeRef<'_>) -> Option<(TorrentHash, u32)> {
+    match node.kind() {
+        NodeKind::Media(film) => Some((film.hash, film.index)),
+        NodeKind::Dir { .. } | NodeKind::SideCar { .. } => None,
     }
 }
 

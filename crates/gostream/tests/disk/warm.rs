@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::cli::ffprobe;
-use crate::harness::content::{assert_same, forget};
+use crate::harness::content::{assert_same, attribute, forget};
 use crate::harness::media::{self, MIB, MIB_LEN};
 use crate::harness::server::{Place, Server};
+use crate::harness::stubs::inode;
 use crate::harness::swarm::{Peer, Torrent};
 use crate::harness::wait;
 
@@ -134,6 +135,42 @@ fn a_title_that_is_removed_takes_its_bytes_along() {
     let name = shown.path.strip_prefix(&shown.server.mount).unwrap();
     place.run(&["rm", name.to_str().unwrap()]).success();
     assert_eq!(kept(place), 0);
+}
+
+#[test]
+fn what_is_warm_is_told_and_goes_with_its_last_stub() {
+    let shown = Shown::new(media::short_film(), "127.0.0.47");
+    read(&shown.path, MIB);
+    let place = &shown.server.place;
+    // Up to where its beginning is warm, as the mount tells.
+    let warm_until = |path: &Path| {
+        let warm = attribute(path, "warm");
+        let first = warm.split(',').next()?.strip_prefix("0-")?;
+        first.parse::<u64>().ok()
+    };
+    wait::until("what was read is told", LIMIT, || {
+        warm_until(&shown.path).filter(|last| *last >= MIB - 1)
+    });
+    let name = shown.path.strip_prefix(&shown.server.mount).unwrap();
+    let (library, mount) = (place.library(), &shown.server.mount);
+    fs::copy(library.join(name), library.join("Copy.mkv")).unwrap();
+    let appears = |name: &str| {
+        wait::until(name, LIMIT, || inode(&mount.join(name)));
+    };
+    let vanishes = |path: &Path| {
+        wait::until("it is gone", LIMIT, || inode(path).is_none().then_some(()));
+    };
+    appears("Copy.mkv");
+    fs::remove_file(library.join(name)).unwrap();
+    vanishes(&shown.path);
+    // The look that found it gone has ended when another one has begun.
+    fs::write(library.join("later.txt"), "").unwrap();
+    appears("later.txt");
+    assert!(warm_until(&mount.join("Copy.mkv")).is_some_and(|last| last >= MIB - 1));
+    fs::remove_file(library.join("Copy.mkv")).unwrap();
+    wait::until("nothing is kept", LIMIT, || {
+        (kept(place) == 0).then_some(())
+    });
 }
 
 #[test]
