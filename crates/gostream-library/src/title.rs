@@ -46,7 +46,7 @@ pub fn of(path: &str) -> Title {
 }
 
 /// Lower case, four digits in a row removed, then only `a-z0-9`.
-fn normalised(name: &str) -> String {
+pub fn normalised(name: &str) -> String {
     let lower = name.to_lowercase();
     let mut clean = String::with_capacity(lower.len());
     let mut rest = lower.as_str();

@@ -38,6 +38,24 @@ pub struct AtomicError {
 /// Writes `bytes` to `path` atomically, with `mode` less the umask. The folder must exist. A symbolic link
 /// at `path` is replaced, not followed.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AtomicError> {
+    let failed = |source| AtomicError {
+        path: path.to_owned(),
+        doing: "sync the folder of",
+        source,
+    };
+    write_with(path, mode, |file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    })?;
+    sync_folder(folder_of(path)).map_err(failed)
+}
+
+/// Like [`write()`] with what `fill` writes; nothing is synced but by `fill`.
+pub(crate) fn write_with(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), AtomicError> {
     let failed = |doing| {
         move |source| AtomicError {
             path: path.to_owned(),
@@ -51,11 +69,10 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AtomicError> {
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
         .map_err(failed("make a temporary file for"))?;
-    file.write_all(bytes).map_err(failed("write"))?;
-    file.as_file().sync_all().map_err(failed("sync"))?;
+    fill(file.as_file_mut()).map_err(failed("write"))?;
     file.persist(path)
         .map_err(|e| failed("put in place")(e.error))?;
-    sync_folder(folder).map_err(failed("sync the folder of"))
+    Ok(())
 }
 
 /// Makes a folder and those above it, and syncs what holds them.

@@ -65,6 +65,11 @@ impl Store {
         }
         let mut writer = connect(path, busy_timeout)?;
         migrations::run(&mut writer, path)?;
+        // A lock that another program keeps is told now, and not by the first write that fails.
+        writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(Transaction::rollback)
+            .map_err(|e| StoreError::sql(path, "begin to write", e))?;
         let reader = connect(path, busy_timeout)?;
         reader
             .pragma_update(None, "query_only", true)

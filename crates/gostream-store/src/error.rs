@@ -22,7 +22,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The file is damaged or no database.
-    #[error("the database {} is damaged or is no database ({detail}). It was left as it is: move it away to begin anew, or restore a copy", path.display())]
+    #[error("the database {} is damaged or is no database ({detail}). It was left as it is: `gostream restore FILE` puts a backup in its place and keeps it aside; or move it away to begin anew", path.display())]
     Corrupt {
         /// The database file.
         path: PathBuf,

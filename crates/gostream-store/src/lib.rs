@@ -5,10 +5,12 @@
 //! `store.torrents()`, `store.known_peers()`, `store.bans()`, `store.inodes()`,
 //! `store.network()`, `store.fetched_list()`, `store.refusals()`,
 //! `store.listed()`, `store.viewed()`, `store.positions()`. [`stubs::StubTree`] reads and writes the folder of stubs. Files are only ever replaced whole ([`atomic`]), save the logs of the [`warm`] cache.
+//! [`backup`] copies all of it, [`restore`] takes such a copy in.
 //!
 //! Nothing here deletes or rewrites what it cannot read: such a thing is an error that names the path.
 
 pub mod atomic;
+pub mod backup;
 pub mod bans;
 pub mod db;
 pub mod edit;
@@ -25,12 +27,14 @@ pub mod network;
 pub mod piece_layers;
 pub mod positions;
 pub mod refusals;
+pub mod restore;
 pub mod scan;
 pub mod stubs;
 pub mod torrents;
 pub mod viewed;
 pub mod warm;
 
+pub use backup::{BackupError, Contents, Saved};
 pub use bans::{Ban, Bans};
 pub use db::Store;
 pub use error::{StoreError, TreeError};
@@ -45,6 +49,7 @@ pub use network::Network;
 pub use piece_layers::PieceLayers;
 pub use positions::{PlaybackPosition, Positions};
 pub use refusals::{Refusal, Refusals};
+pub use restore::{Placed, Staged, WAITING, put_in_place};
 pub use scan::{MARKER, Scanned};
 pub use stubs::{StubTree, Written};
 pub use torrents::{TorrentRecord, TorrentSummary, Torrents};

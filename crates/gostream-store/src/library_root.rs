@@ -1,7 +1,9 @@
 //! Where the library was when it last held films, so that a start on an empty folder can tell a library that
 //! was emptied from a disk that is not mounted.
 
-use rusqlite::{OptionalExtension as _, params};
+use std::{io, os::unix::fs::MetadataExt as _, path::Path};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{db::Store, error::StoreError};
 
@@ -14,6 +16,30 @@ pub struct LibraryRoot {
     pub filesystem: u64,
     /// Its inode number on that disk.
     pub inode: u64,
+}
+
+impl LibraryRoot {
+    /// The folder that is there now.
+    pub fn of(root: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: root.to_string_lossy().into_owned(),
+            filesystem: rustix::fs::statvfs(root)?.f_fsid,
+            inode: std::fs::metadata(root)?.ino(),
+        })
+    }
+
+    /// What a database keeps.
+    pub(crate) fn read(db: &Connection) -> rusqlite::Result<Option<Self>> {
+        let sql = "SELECT path, filesystem, inode FROM library_root";
+        db.query_row(sql, [], |row| {
+            Ok(Self {
+                path: row.get(0)?,
+                filesystem: row.get::<_, i64>(1)?.cast_unsigned(),
+                inode: row.get::<_, i64>(2)?.cast_unsigned(),
+            })
+        })
+        .optional()
+    }
 }
 
 /// The one row; get it from [`Store::library_root`].
@@ -32,20 +58,8 @@ impl Store {
 impl LibraryRoots<'_> {
     /// The root that was kept; none if no library ever held films.
     pub fn get(&self) -> Result<Option<LibraryRoot>, StoreError> {
-        self.store.read("read where the library is", |db| {
-            db.query_row(
-                "SELECT path, filesystem, inode FROM library_root",
-                [],
-                |row| {
-                    Ok(LibraryRoot {
-                        path: row.get(0)?,
-                        filesystem: row.get::<_, i64>(1)?.cast_unsigned(),
-                        inode: row.get::<_, i64>(2)?.cast_unsigned(),
-                    })
-                },
-            )
-            .optional()
-        })
+        self.store
+            .read("read where the library is", LibraryRoot::read)
     }
 
     /// Keeps the root in the place of the one that was kept.

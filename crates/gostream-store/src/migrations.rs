@@ -27,21 +27,26 @@ pub(crate) fn run(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     run_steps(db, path, &STEPS)
 }
 
-fn run_steps(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
-    let number = |db: &Connection, sql| {
+/// The schema of a database that this program can use; 0 for a blank one.
+pub(crate) fn version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+    version_of(db, path, STEPS.len())
+}
+
+fn version_of(db: &Connection, path: &Path, known: usize) -> Result<i64, StoreError> {
+    let number = |sql| {
         db.query_row(sql, [], |row| row.get::<_, i64>(0))
             .map_err(|e| StoreError::sql(path, "read the schema number", e))
     };
-    let mut version = number(db, "PRAGMA user_version")?;
-    let tables = number(db, "SELECT count(*) FROM sqlite_schema")?;
-    let application = number(db, "PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let application = number("PRAGMA application_id")?;
     let blank = version == 0 && tables == 0 && application == 0;
     if !blank && (version <= 0 || application != APPLICATION_ID) {
         return Err(StoreError::Foreign {
             path: path.to_owned(),
         });
     }
-    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(known).unwrap_or(i64::MAX);
     if version > known {
         return Err(StoreError::Newer {
             path: path.to_owned(),
@@ -49,6 +54,11 @@ fn run_steps(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Sto
             known,
         });
     }
+    Ok(version)
+}
+
+fn run_steps(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
+    let mut version = version_of(db, path, steps.len())?;
     for (to, sql) in (1i64..).zip(steps) {
         if to <= version {
             continue;

@@ -4,12 +4,14 @@
 //! end; `store` and `source` are the adapters through which the engine sees the database, and the file
 //! system the engine. Called by `program` and by the demonstration.
 
+mod backup;
 mod blocklist;
 mod descriptors;
 mod films;
 mod forwarding;
 mod inode_map;
 mod inspector;
+mod library_folder;
 mod notify;
 mod parts;
 mod serve;
@@ -17,5 +19,6 @@ mod source;
 mod store;
 mod web;
 
+pub(crate) use self::backup::{backup, restore};
 pub(crate) use self::parts::{Parts, listen_addresses};
 pub(crate) use self::serve::{Server, run as serve, wait_for_signal};

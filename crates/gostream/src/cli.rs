@@ -74,6 +74,18 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
             let context = Context::prepare(&args.place, logging::Audience::Person)?;
             library::ls(&context, app, long)
         }
+        Command::Backup { file } => app.backup(
+            &Context::prepare(&args.place, logging::Audience::Person)?,
+            &file,
+        ),
+        Command::Restore { file } => app.restore(
+            &Context::prepare(&args.place, logging::Audience::Person)?,
+            &file,
+        ),
+        Command::Import { from } => app.import(
+            &Context::prepare(&args.place, logging::Audience::Person)?,
+            &from,
+        ),
         Command::Doctor => doctor(&Context::prepare(&args.place, logging::Audience::Person)?),
         Command::SambaConfig(asked) => {
             let context = Context::prepare(&args.place, logging::Audience::Person)?;

@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 mod demo;
 pub mod doctor;
+mod import;
 mod librarian;
 pub mod link;
 pub mod paths;

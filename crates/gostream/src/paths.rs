@@ -37,6 +37,11 @@ impl Directories {
         self.state.join("blocklist")
     }
 
+    /// Trackers that are asked for every torrent.
+    pub fn trackers(&self) -> PathBuf {
+        self.state.join("trackers.txt")
+    }
+
     /// The folder of the warm cache.
     pub fn warm(&self) -> PathBuf {
         self.state.join("warm")

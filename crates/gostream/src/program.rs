@@ -1,5 +1,7 @@
 //! The application that `main` hands to the command line: which part answers which command.
 
+use std::path::Path;
+
 use futures_util::future::BoxFuture;
 use gostream_http::LibraryControl;
 
@@ -17,6 +19,18 @@ impl App for Gostream {
 
     fn demo(&self, context: Context, keep: bool) -> Result<(), Failure> {
         crate::demo::run(context, keep)
+    }
+
+    fn backup(&self, context: &Context, file: &Path) -> Result<(), Failure> {
+        app::backup(context, file)
+    }
+
+    fn restore(&self, context: &Context, file: &Path) -> Result<(), Failure> {
+        app::restore(context, file)
+    }
+
+    fn import(&self, context: &Context, from: &str) -> Result<(), Failure> {
+        crate::import::run(context, from)
     }
 
     fn open_library<'a>(

@@ -4,7 +4,6 @@
 
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use gostorm::{BlocklistConfig, Engine, Retrackers};
 use gostream_store::{StateLock, Store, StubTree};
 
 use super::store::EngineStore;
-use super::{blocklist, descriptors, inode_map};
+use super::{backup, blocklist, descriptors, inode_map, library_folder};
 use crate::cli::{Context, Failure};
 use crate::config::{ByteSize, Verification};
 use crate::librarian::{Librarian, Shelf};
@@ -47,7 +46,8 @@ impl Parts {
         let directories = &context.directories;
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         let lock = StateLock::acquire(&directories.state).map_err(|error| failed(&error))?;
-        prepare_library(context, &directories.library)?;
+        library_folder::prepare(context)?;
+        backup::take_waiting(directories)?;
         let store = Arc::new(Store::open(&directories.database()).map_err(|error| failed(&error))?);
         inode_map::take_over(&store, &directories.state, &directories.library);
         let blocklist = blocklist::wanted(context)?;
@@ -87,26 +87,6 @@ impl Parts {
             tracing::error!(%error, "the database did not take everything");
         }
     }
-}
-
-/// Makes the library folder when nobody named it. One that was named and is missing may be a disk that is
-/// not mounted: films must not land beneath it.
-fn prepare_library(context: &Context, library: &Path) -> Result<(), Failure> {
-    if library.is_dir() {
-        return Ok(());
-    }
-    if context.config.directories.library.is_some() {
-        let path = library.display();
-        return Err(Failure::BadInput(format!(
-            "the library folder {path} (physical_source_path) is not there: mount its disk, or make it"
-        )));
-    }
-    std::fs::create_dir_all(library).map_err(|error| {
-        Failure::Failed(format!(
-            "cannot make the library folder {}: {error}",
-            library.display()
-        ))
-    })
 }
 
 fn engine_config(
@@ -161,7 +141,7 @@ fn engine_config(
 
 /// The lines of trackers.txt in the state directory; what is no URL among them the engine leaves out.
 fn listed_trackers(context: &Context) -> Vec<String> {
-    let file = context.directories.state.join("trackers.txt");
+    let file = context.directories.trackers();
     let mut text = String::new();
     let read = std::fs::File::open(&file)
         .and_then(|list| list.take(TRACKERS_LEN_MAX).read_to_string(&mut text));

@@ -3,6 +3,8 @@
 //! Implemented where the parts meet, and passed in by `main`; so the command
 //! line depends on no part but the settings and the library's interface.
 
+use std::path::Path;
+
 use futures_util::future::BoxFuture;
 use gostream_http::LibraryControl;
 
@@ -23,6 +25,24 @@ pub trait App {
     /// # Errors
     /// When a step of it fails.
     fn demo(&self, context: Context, keep: bool) -> Result<(), Failure>;
+
+    /// Writes a backup of everything to `file`, whether a server runs or not.
+    ///
+    /// # Errors
+    /// When it cannot be written, or `file` is something else.
+    fn backup(&self, context: &Context, file: &Path) -> Result<(), Failure>;
+
+    /// Puts a backup in place, or has the next start of a running server do it.
+    ///
+    /// # Errors
+    /// When it is no whole backup; then nothing is changed.
+    fn restore(&self, context: &Context, file: &Path) -> Result<(), Failure>;
+
+    /// Takes over what another program kept, from a file, a folder or an address.
+    ///
+    /// # Errors
+    /// When a server runs, or something cannot be read; then nothing is taken.
+    fn import(&self, context: &Context, from: &str) -> Result<(), Failure>;
 
     /// Opens the library without a server: takes the lock of the state
     /// directory first. Called within a tokio runtime.

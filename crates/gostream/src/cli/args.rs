@@ -72,6 +72,25 @@ pub enum Command {
         #[arg(long, num_args = 1.., value_name = "HASH")]
         lift: Vec<String>,
     },
+    /// Save database, library, settings and trackers in one file.
+    Backup {
+        /// The tar file to write; an older backup there is replaced.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put the state of a backup in place; what it replaces is kept aside.
+    Restore {
+        /// A file that `backup` wrote.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take over torrents, viewed marks and settings of a TorrServer, or the state of an earlier GoStream.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import {
+        /// A folder, a JSON file, or the http(s) address of a TorrServer that runs.
+        #[arg(value_name = "FROM")]
+        from: String,
+    },
     /// Check that this machine can run GoStream, and say how to mend what cannot.
     Doctor,
     /// Run a demonstration that needs no internet, in a temporary directory.
@@ -95,6 +114,13 @@ pub enum Command {
         shell: Shell,
     },
 }
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  gostream import http://192.168.1.2:8090    a TorrServer that runs
+  gostream import /opt/torrserver            its folder: settings.json, viewed.json
+  gostream import torrents.json              what its POST /torrents {\"action\":\"list\"} answers
+  gostream import ~/STATE                    the state folder of an earlier GoStream";
 
 const ADD_EXAMPLES: &str = "\
 Examples:

@@ -127,6 +127,23 @@ impl App for NotedApp {
         Ok(())
     }
 
+    fn backup(&self, _context: &Context, file: &Path) -> Result<(), Failure> {
+        let note = format!("app backs up to {}", file.display());
+        self.0.lock().unwrap().push(note);
+        Ok(())
+    }
+
+    fn restore(&self, _context: &Context, file: &Path) -> Result<(), Failure> {
+        let note = format!("app restores {}", file.display());
+        self.0.lock().unwrap().push(note);
+        Ok(())
+    }
+
+    fn import(&self, _context: &Context, from: &str) -> Result<(), Failure> {
+        self.0.lock().unwrap().push(format!("app imports {from}"));
+        Ok(())
+    }
+
     fn open_library<'a>(
         &'a self,
         _context: &'a Context,
@@ -321,6 +338,22 @@ fn bad_settings_stop_every_command_before_it_begins() {
         assert!(matches!(failure, Failure::BadInput(_)), "{failure}");
     }
     assert!(desk.notes().is_empty());
+}
+
+#[test]
+fn what_is_done_with_the_state_is_the_applications_work() {
+    let desk = Desk::new();
+    desk.run(&["backup", "b.tar"]).unwrap();
+    desk.run(&["restore", "b.tar"]).unwrap();
+    desk.run(&["import", "http://127.0.0.1:8090"]).unwrap();
+    assert_eq!(
+        desk.notes(),
+        [
+            "app backs up to b.tar",
+            "app restores b.tar",
+            "app imports http://127.0.0.1:8090"
+        ]
+    );
 }
 
 #[test]

@@ -9,14 +9,17 @@
 #[allow(dead_code, reason = "each of the binaries uses a part")]
 mod harness;
 
+mod backup;
 mod faults;
 mod identity;
+mod import;
 mod ops;
 mod programs;
 mod proxy;
 mod samba;
 mod service;
 mod start;
+mod state_faults;
 mod tree;
 mod vanished;
 mod warm;

@@ -21,7 +21,7 @@ pub(super) fn check_start(store: &Store, root: &Path, has_films: bool) -> Result
     let Some(kept) = store.library_root().get().map_err(|error| failed(&error))? else {
         return Ok(());
     };
-    let now = identity(root).map_err(|error| failed(&error))?;
+    let now = LibraryRoot::of(root).map_err(|error| failed(&error))?;
     if kept == now || kept.path != now.path {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub(super) fn keep(store: &Store, root: &Path, tree: &Tree) {
     if tree.media_count() == 0 {
         return;
     }
-    let kept = identity(root).map(|now| {
+    let kept = LibraryRoot::of(root).map(|now| {
         if store.library_root().get()?.as_ref() == Some(&now) {
             return Ok(());
         }
@@ -53,19 +53,11 @@ pub(super) fn keep(store: &Store, root: &Path, tree: &Tree) {
 /// Whether the root is the one that was kept.
 pub(super) fn is_kept(store: &Store, root: &Path) -> bool {
     let kept = store.library_root().get().ok().flatten();
-    kept.is_some() && kept == identity(root).ok()
+    kept.is_some() && kept == LibraryRoot::of(root).ok()
 }
 
 /// Whether the root on disk is the folder that a tree was made from.
 pub(super) fn is_shown(root: &Path, tree: &Tree) -> bool {
     let shown = tree.root().stamp();
     std::fs::metadata(root).is_ok_and(|now| now.dev() == shown.device && now.ino() == shown.inode)
-}
-
-fn identity(root: &Path) -> std::io::Result<LibraryRoot> {
-    Ok(LibraryRoot {
-        path: root.to_string_lossy().into_owned(),
-        filesystem: rustix::fs::statvfs(root)?.f_fsid,
-        inode: std::fs::metadata(root)?.ino(),
-    })
 }

@@ -1,0 +1,138 @@
+//! `gostream import`, from a server that answers as TorrServer does, and from files.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::cli;
+use crate::harness::process::Process;
+use crate::harness::python;
+use crate::harness::server::{Place, Server};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Answers each POST with the file of that name in its folder, if the login is right, else 404.
+const SERVER: &str = r#"
+import base64, http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        path = sys.argv[1] + self.path
+        wanted = 'Basic ' + base64.b64encode(b'me:secret').decode()
+        if self.headers.get('Authorization') != wanted: status, body = 401, b''
+        elif os.path.exists(path): status, body = 200, open(path, 'rb').read()
+        else: status, body = 404, b''
+        self.send_response(status)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args): pass
+server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// What an import left in the database.
+fn listed(place: &Place) -> String {
+    let script = format!(
+        "import sqlite3\n\
+         db = sqlite3.connect({:?})\n\
+         print(db.execute('SELECT title, category, added_at FROM listed').fetchall())\n\
+         print(db.execute('SELECT file_index, timecode FROM viewed').fetchall())",
+        place.data_dir.join("state/gostream.db")
+    );
+    let mut command = Command::new(python());
+    cli::finish(command.args(["-c", &script]), LIMIT).success()
+}
+
+const HASH: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c";
+
+#[test]
+fn torrents_marks_and_settings_come_from_a_torrserver_that_runs() {
+    let place = Place::new(json!({}));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: serde_json::Value| {
+        fs::write(folder.path().join(name), value.to_string()).unwrap();
+    };
+    write(
+        "torrents",
+        json!([{"title": "Copper Lanterns", "category": "movie", "hash": HASH, "timestamp": 19, "stat": 5}]),
+    );
+    write(
+        "settings",
+        json!({"CacheSize": 67108864, "ConnectionsLimit": 60}),
+    );
+    let mut command = Command::new(python());
+    let server = Process::start(
+        "TorrServer",
+        command.args(["-c", SERVER]).arg(folder.path()),
+    );
+    let port: u16 = server.line(LIMIT).parse().unwrap();
+
+    let said = place.run(&["import", &format!("http://127.0.0.1:{port}")]);
+    assert!(
+        said.code == Some(1) && said.err.contains("asks for a login"),
+        "{said:?}"
+    );
+    let address = format!("http://me:secret@127.0.0.1:{port}/");
+    let said = place.run(&["import", &address]).success();
+    assert!(said.contains("torrents: 1 imported"), "{said}");
+    assert!(said.contains("\"connections_per_torrent\": 60,"), "{said}");
+    write(
+        "viewed",
+        json!([{"hash": HASH, "file_index": 2, "timecode": 61.5}]),
+    );
+    let said = place.run(&["import", &address]).success();
+    assert!(said.contains("viewed marks: 1 imported"), "{said}");
+    let found = listed(&place);
+    assert!(
+        found.contains("[('Copper Lanterns', 'movie', 19)]") && found.contains("[(2, 61.5)]"),
+        "{found}"
+    );
+
+    write("torrents", json!({"not": "a list"}));
+    let said = place.run(&["import", &address]);
+    said.refused(&["/torrents:1:1: is none of the files"]);
+    assert!(!said.err.contains("secret"), "{said:?}");
+    drop(server);
+    let said = place.run(&["import", &address]);
+    assert!(
+        said.code == Some(1) && said.err.contains("refused") && !said.err.contains("secret"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_file_with_a_mistake_or_a_running_server_leaves_everything_as_it_was() {
+    let place = Place::new(json!({}));
+    let file = place.data_dir.join("torrents.json");
+    fs::write(
+        &file,
+        format!("[{{\"hash\":\"{HASH}\"}},\n{{\"hash\":\"xyz\"}}]"),
+    )
+    .unwrap();
+    let import = |place: &Place| {
+        place.run(&[
+            "import",
+            place.data_dir.join("torrents.json").to_str().unwrap(),
+        ])
+    };
+    import(&place).refused(&["torrents.json:2:9: 1.hash: not a torrent hash"]);
+    assert!(!place.data_dir.join("state/gostream.db").exists());
+    place
+        .run(&["import", "/nowhere/at.all"])
+        .refused(&["/nowhere/at.all", "cannot be read"]);
+
+    fs::write(&file, format!("[{{\"hash\":\"{HASH}\",\"title\":\"T\"}}]")).unwrap();
+    let server = Server::start_in(place);
+    let said = import(&server.place);
+    assert!(
+        said.code == Some(1) && said.err.contains("in use by a running GoStream"),
+        "{said:?}"
+    );
+    let (_, after) = server.stop();
+    import(&after.place).success();
+    assert!(listed(&after.place).contains("'T'"));
+}
