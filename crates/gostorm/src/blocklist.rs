@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gostorm_wire::{Blocklist, BlocklistReport};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::fetch::{FetchError, Fetched, Fetcher};
 pub use self::unpack::{ListError, read_blocklist};
 use crate::filter::Filter;
+use crate::happening::Happening;
 use crate::store::{FetchedList, TorrentStore};
 
 /// The wall clock may be set, and a machine may sleep: it is read again this often.
@@ -65,6 +67,7 @@ pub(crate) struct Keeper {
     pub(crate) filter: Arc<Filter>,
     pub(crate) store: Arc<dyn TorrentStore>,
     pub(crate) stop: CancellationToken,
+    pub(crate) happenings: broadcast::Sender<Happening>,
 }
 
 /// Keeps the filter's list until the engine stops.
@@ -233,7 +236,10 @@ impl Keeper {
                 "lines of the blocklist that would block everyone have no effect"
             );
         }
+        let len = list.len();
         self.filter.set(list);
+        // Nobody need listen.
+        let _ = self.happenings.send(Happening::ListInUse(len));
     }
 
     fn complain(&self, path: &Path, error: &ListError) {

@@ -19,7 +19,7 @@ use gostorm_core::ReaderKey;
 use gostorm_core::resolve::Progress;
 use gostorm_wire::{InfoHash, InfoHashV2, Magnet, PeerHint, PeerId};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +30,7 @@ use crate::discovery::Discovery;
 use crate::error::{EngineError, ResolveError};
 use crate::filter::{Filter, FilterState};
 use crate::handle::{COMMANDS_MAX, Command, Handle, INCOMING_MAX, Origin, TorrentState};
+use crate::happening::{HAPPENINGS_MAX, Happening};
 use crate::hasher::Hasher;
 use crate::idle::Idle;
 use crate::limits::Limits;
@@ -112,6 +113,7 @@ impl Drop for Registration {
         self.shared.idle.leave(&self.handle);
         self.shared.memory.leave(self.tenant);
         self.shared.limits.leave(self.tenant);
+        self.shared.tell(Happening::Asleep(self.info_hash));
     }
 }
 
@@ -171,6 +173,7 @@ impl Engine {
             awake: Mutex::default(),
             keys: AtomicU64::new(1),
             peers: Arc::default(),
+            happenings: broadcast::Sender::new(HAPPENINGS_MAX),
             tasks,
             runtime: tokio::runtime::Handle::current(),
             config,
@@ -180,6 +183,7 @@ impl Engine {
                 filter: Arc::clone(&shared.filter),
                 store: Arc::clone(&shared.store),
                 stop: shared.stop.clone(),
+                happenings: shared.happenings.clone(),
             };
             shared.runtime.spawn(blocklist::keep(keeper, list.source));
         }
@@ -214,6 +218,12 @@ impl Engine {
     #[must_use]
     pub fn network(&self) -> watch::Receiver<Gate> {
         self.shared.net.gate()
+    }
+
+    /// What happens to torrents and to the blocklist from now on. A receiver that is not read loses the oldest.
+    #[must_use]
+    pub fn happenings(&self) -> broadcast::Receiver<Happening> {
+        self.shared.happenings.subscribe()
     }
 
     /// Opens a file of a torrent and wakes it; never waits. May be called from any thread.
@@ -394,6 +404,7 @@ impl Engine {
             info_hash_v2,
         } = request;
         let tenant = self.shared.next_key();
+        self.shared.tell(Happening::Awake(info_hash));
         let registration = Registration {
             shared: Arc::clone(&self.shared),
             info_hash,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use gostorm_wire::{Handshake, InfoHash, PeerId, Reserved};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,7 @@ use crate::dial::Dialer;
 use crate::discovery::Discovery;
 use crate::filter::Filter;
 use crate::handle::Handle;
+use crate::happening::Happening;
 use crate::hasher::Hasher;
 use crate::idle::Idle;
 use crate::limits::Limits;
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) keys: AtomicU64,
     /// Connected peers of all torrents.
     pub(crate) peers: Arc<AtomicUsize>,
+    /// Whoever wants to hear what happens.
+    pub(crate) happenings: broadcast::Sender<Happening>,
     pub(crate) tasks: TaskTracker,
     pub(crate) runtime: tokio::runtime::Handle,
 }
@@ -88,6 +91,12 @@ impl Shared {
         if self.nat.borrow().forwarded.is_none() {
             self.announce_port(port);
         }
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, happening: Happening) {
+        // Nobody need listen.
+        let _ = self.happenings.send(happening);
     }
 
     /// A number that was not given before in this process.

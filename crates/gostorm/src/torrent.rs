@@ -14,6 +14,7 @@ mod metadata;
 mod reads;
 mod running;
 mod search;
+mod tidings;
 mod trackers;
 mod web_seeds;
 

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fuser::{INodeNo, Notifier};
 use parking_lot::{Condvar, Mutex};
@@ -143,6 +143,7 @@ pub(crate) struct TreeEvents {
     pub(crate) edits: Mutex<u64>,
     state: Mutex<TreeState>,
     changed: Condvar,
+    on_change: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct TreeState {
@@ -182,7 +183,14 @@ impl TreeEvents {
                 stopped: false,
             }),
             changed: Condvar::new(),
+            on_change: OnceLock::new(),
         }
+    }
+
+    /// Has `callback` called after each change of the tree that is shown. The first one stays.
+    pub(crate) fn on_change(&self, callback: Box<dyn Fn() + Send + Sync>) {
+        // A second one is not taken.
+        let _ = self.on_change.set(callback);
     }
 
     pub(crate) fn publish(self: &Arc<Self>, shared: &Shared, tree: Tree) -> Published {
@@ -193,6 +201,7 @@ impl TreeEvents {
         let number = state.published;
         drop(state);
         self.changed.notify_all();
+        self.tell_listener();
         Published {
             number,
             events: Arc::clone(self),
@@ -208,6 +217,14 @@ impl TreeEvents {
         shared.tree.store(Arc::clone(&tree));
         if state.told == state.published {
             state.known = tree;
+        }
+        drop(state);
+        self.tell_listener();
+    }
+
+    fn tell_listener(&self) {
+        if let Some(callback) = self.on_change.get() {
+            callback();
         }
     }
 

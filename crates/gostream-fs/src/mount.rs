@@ -136,6 +136,12 @@ impl Publisher {
         Ok(scan()?.map(|tree| self.publish(tree)))
     }
 
+    /// Has `callback` called after each change of the tree, whoever makes it, by who makes it: it must be quick. The
+    /// first one that is set stays.
+    pub fn on_change(&self, callback: impl Fn() + Send + Sync + 'static) {
+        self.trees.on_change(Box::new(callback));
+    }
+
     /// Ends everybody who reads this film: waiting reads fail with EIO now, later ones of the same handles when
     /// they come. For a film that is about to go.
     pub fn close_readers(&self, ino: u64) {

@@ -4,6 +4,7 @@
 //! the document says of them, so that neither can be changed without the other; [`document`] is put together from all.
 //! The document and a viewer for it, which loads nothing from elsewhere, are served as well. Bodies are read to a bound.
 
+mod events;
 mod library;
 mod request;
 mod viewer;
@@ -25,6 +26,7 @@ use utoipa::{
 use crate::{
     control::{BODY_LEN_MAX, LibraryControl},
     error::{Problem, RequestError},
+    events::Events,
 };
 
 /// Where the document is.
@@ -47,12 +49,23 @@ const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
 )]
 struct Head;
 
-/// The routes of the versioned API, backed by `control`.
-pub fn router(control: Arc<dyn LibraryControl>) -> Router {
+/// What stands behind the API.
+#[derive(Clone)]
+pub struct ApiParts {
+    /// The library.
+    pub library: Arc<dyn LibraryControl>,
+    /// What happens.
+    pub events: Events,
+}
+
+/// The routes of the versioned API.
+pub fn router(parts: ApiParts) -> Router {
     let document = Bytes::from(document());
     let served = move || async { ([(header::CONTENT_TYPE, "application/json")], document) };
-    let library = Router::from(library::routes()).with_state(control);
-    library
+    let ApiParts { library, events } = parts;
+    Router::new()
+        .merge(Router::from(library::routes()).with_state(library))
+        .merge(Router::from(events::routes()).with_state(events))
         .route(DOCUMENT_PATH, get(served))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -64,6 +77,7 @@ pub fn router(control: Arc<dyn LibraryControl>) -> Router {
 pub fn document() -> String {
     let mut document = Head::openapi();
     document.merge(library::routes().into_openapi());
+    document.merge(events::routes().into_openapi());
     spell_out_tails(&mut document);
     let text = document.to_pretty_json();
     // Of strings and numbers alone, it can always be written.

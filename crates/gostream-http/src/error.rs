@@ -40,6 +40,7 @@ const CONFLICT: &str = "urn:gostream:problem:conflict";
 const TIMED_OUT: &str = "urn:gostream:problem:timed-out";
 const FAILED: &str = "urn:gostream:problem:failed";
 const TOO_LARGE: &str = "urn:gostream:problem:too-large";
+const CROWDED: &str = "urn:gostream:problem:crowded";
 const METHOD: &str = "urn:gostream:problem:method-not-allowed";
 
 /// A failure of a request: by the library, or by HTTP itself.
@@ -51,6 +52,8 @@ pub(crate) enum RequestError {
     TooLarge(usize),
     /// The body broke off.
     BodyLost,
+    /// As many do that as may at a time.
+    Crowded,
     /// There is nothing at that path.
     NoRoute(String),
     /// The path exists, but not for that method.
@@ -122,6 +125,12 @@ impl From<&RequestError> for Problem {
                 "Bad input",
                 "the request broke off".to_owned(),
                 StatusCode::BAD_REQUEST,
+            ),
+            RequestError::Crowded => Self::new(
+                CROWDED,
+                "Crowded",
+                "as many clients listen as may at a time".to_owned(),
+                StatusCode::SERVICE_UNAVAILABLE,
             ),
             RequestError::NoRoute(path) => Self::new(
                 NOT_FOUND,
@@ -204,6 +213,15 @@ impl IntoResponses for WithBody {
             (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
             (StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
         ])
+    }
+}
+
+/// Those of a request that takes a place for long.
+pub(crate) struct Crowded;
+
+impl IntoResponses for Crowded {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        documented([(StatusCode::SERVICE_UNAVAILABLE, "All places are taken.")])
     }
 }
 

@@ -12,6 +12,7 @@ mod base64;
 mod control;
 mod error;
 mod event;
+mod events;
 mod film;
 mod films;
 mod proxy;
@@ -19,12 +20,13 @@ mod socket;
 mod web;
 
 pub use access::{Access, Addresses, Login, NoAddresses};
-pub use api::{document, router};
+pub use api::{ApiParts, document, router};
 pub use control::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError, FileState,
     LibraryControl, ListedFile, RefusedTorrent, RemovedFile, Status, TORRENT_LEN_MAX,
 };
 pub use error::Problem;
+pub use events::{Event, Events};
 pub use films::{FilmError, FilmLibrary, Item, ItemKind, OpenFilm};
 pub use proxy::proxy;
 pub use socket::{ControlSocket, SocketError, connect};

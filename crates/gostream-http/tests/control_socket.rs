@@ -16,9 +16,9 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use gostream_http::{
-    AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError,
-    ControlSocket, FileState, LibraryControl, ListedFile, Problem, RefusedTorrent, RemovedFile,
-    SocketError, Status, TORRENT_LEN_MAX, connect,
+    AddEvent, AddProgress, AddRequest, AddStage, AddedFile, ApiParts, BODY_LEN_MAX, ControlError,
+    ControlSocket, Events, FileState, LibraryControl, ListedFile, Problem, RefusedTorrent,
+    RemovedFile, SocketError, Status, TORRENT_LEN_MAX, connect,
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, body::Bytes};
@@ -106,7 +106,10 @@ impl Server {
         let library = Arc::new(library);
         let socket = ControlSocket::bind(&socket_in(&dir)).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let router = gostream_http::router(library.clone());
+        let router = gostream_http::router(ApiParts {
+            library: library.clone(),
+            events: Events::new(0),
+        });
         let served = tokio::spawn(socket.serve(router, async {
             let _ = stopped.await;
         }));

@@ -9,6 +9,7 @@ mod blocklist;
 mod descriptors;
 mod films;
 mod forwarding;
+mod happenings;
 mod inode_map;
 mod inspector;
 mod library_folder;

@@ -125,6 +125,7 @@ impl Stand {
             filter: Arc::new(Filter::new(true, false)),
             store: Arc::<Notes>::clone(&self.notes),
             stop: CancellationToken::new(),
+            happenings: tokio::sync::broadcast::Sender::new(8),
         }
     }
 

@@ -6,11 +6,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use bytes::Bytes;
 use gostorm_core::{
-    AnnounceOutcome, AnnouncePlan, DisconnectReason, Input, Output, PeerKey, Rest, Source,
+    AnnounceOutcome, AnnouncePlan, DisconnectReason, Input, Output, PeerKey, Source,
     web_seed_number,
 };
 use gostorm_wire::{
@@ -163,16 +162,6 @@ impl Links {
             }
         }
         addrs
-    }
-
-    /// Nothing came of the swarm for as long as a read waits.
-    pub(super) fn rests(&self, rest: Rest) {
-        let network = self.shared.net.gate().borrow().generation();
-        let seconds = rest.left.as_secs();
-        tracing::warn!(torrent = %self.info_hash, tries = rest.failures, "nobody brought anything; reads fail at once for {seconds} s, unless a peer connects");
-        self.shared
-            .rests
-            .tell(Instant::now(), self.info_hash, network, Some(rest));
     }
 
     /// Carries out an output, or hands it back.

@@ -144,12 +144,7 @@ impl Running {
                     }
                 }
                 Some(Output::Rests(rest)) => links.rests(rest),
-                Some(Output::Stalled(stall)) if stall.served => {
-                    tracing::info!(torrent = %links.info_hash, "{stall}");
-                }
-                Some(Output::Stalled(stall)) => {
-                    tracing::warn!(torrent = %links.info_hash, "{stall}");
-                }
+                Some(Output::Stalled(stall)) => links.stalled(*stall),
                 Some(Output::Lease { want, held }) => {
                     links.shared.memory.update(self.tenant, want, held)
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gostorm::{Config, KnownPeer};
+use gostorm::{Config, Happening, KnownPeer};
 use gostorm_sim::lab::{LabTracker, Script, TrackerMode};
 
 use crate::stand::{MIB, SOON, Stand, check, config, eventually, film, peer};
@@ -186,5 +186,30 @@ async fn a_forgotten_torrent_ends_under_its_readers_and_leaves_nothing() {
     let again = stand.open(&content, &[&seeder]);
     check(&again, &content, 0, 100_000).await;
     drop((stream, again));
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_listens_hears_that_a_torrent_woke_was_resolved_and_sleeps() {
+    let content = film(29, MIB);
+    let seeder = peer(&content, Script::default());
+    let stand = Stand::new();
+    let hash = content.info_hash();
+    let mut happenings = stand.engine.happenings();
+    // Nothing is known of it: its info dict has to be found.
+    let stream = stand.open(&content, &[&seeder]);
+    check(&stream, &content, 0, 10_000).await;
+    drop(stream);
+    stand.asleep().await;
+    let heard: Vec<Happening> = std::iter::from_fn(|| happenings.try_recv().ok()).collect();
+    let [
+        Happening::Awake(woke),
+        Happening::Resolved(resolved),
+        Happening::Asleep(slept),
+    ] = heard[..]
+    else {
+        panic!("{heard:?}");
+    };
+    assert_eq!([woke, resolved, slept], [hash; 3]);
     stand.engine.shutdown().await;
 }

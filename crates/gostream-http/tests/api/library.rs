@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, response::Response};
+use axum::{Router, body::Body, response::Response};
 use futures_util::{
     FutureExt as _, StreamExt as _,
     future::BoxFuture,
     stream::{self, BoxStream},
 };
 use gostream_http::{
-    AddEvent, AddRequest, ControlError, FileState, LibraryControl, ListedFile, RefusedTorrent,
-    RemovedFile, Status,
+    AddEvent, AddRequest, ApiParts, ControlError, Events, FileState, LibraryControl, ListedFile,
+    RefusedTorrent, RemovedFile, Status,
 };
 use http_body_util::BodyExt as _;
 use hyper::Request;
@@ -56,12 +56,19 @@ impl LibraryControl for Films {
     }
 }
 
+/// The API in front of all that stands behind it here.
+pub(crate) fn api(events: &Events) -> Router {
+    gostream_http::router(ApiParts {
+        library: Arc::new(Films),
+        events: events.clone(),
+    })
+}
+
 /// What the API answers.
 pub(crate) async fn ask(method: &str, path: &str) -> Response {
     let request = Request::builder().method(method).uri(path);
     let request = request.body(Body::empty()).unwrap();
-    let router = gostream_http::router(Arc::new(Films));
-    router.oneshot(request).await.unwrap()
+    api(&Events::new(1)).oneshot(request).await.unwrap()
 }
 
 /// The body of an answer, which must be JSON.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gostream_fs::{Backing, FsConfig, FsMetrics, Mounted, SessionEnd, Unmounted};
-use gostream_http::ControlSocket;
+use gostream_http::{ApiParts, ControlSocket, Events};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -17,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::films::MountedFilms;
 use super::forwarding::nat_config;
+use super::happenings;
 use super::notify::{self, State};
 use super::parts::{Parts, listen_addresses};
 use super::source::EngineSource;
 use super::web::WebPorts;
 use crate::cli::{Context, Failure, output};
+use crate::clock::now_unix;
 use crate::librarian::Watcher;
 
 /// How long those who have files open get to close them.
@@ -130,7 +132,12 @@ impl Server {
         let web = web.serve(films, &stop_ports);
         let librarian: Arc<dyn gostream_http::LibraryControl> =
             Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
-        let api = gostream_http::router(librarian);
+        let events = Events::new(u64::try_from(now_unix()).unwrap_or_default());
+        happenings::tell(&parts.engine, &mounted.publisher(), &events, &stop_ports);
+        let api = gostream_http::router(ApiParts {
+            library: librarian,
+            events,
+        });
         let socket = tokio::spawn(control.serve(api, stop_ports.clone().cancelled_owned()));
         Ok(Self {
             parts,

@@ -14,8 +14,8 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use gostream_http::{
-    AddEvent, AddRequest, AddedFile, ControlError, ControlSocket, LibraryControl, ListedFile,
-    RefusedTorrent, RemovedFile, Status,
+    AddEvent, AddRequest, AddedFile, ApiParts, ControlError, ControlSocket, Events, LibraryControl,
+    ListedFile, RefusedTorrent, RemovedFile, Status,
 };
 use tempfile::TempDir;
 
@@ -201,7 +201,13 @@ impl Desk {
             let _inside = runtime.enter();
             ControlSocket::bind(&state.join("control.sock")).unwrap()
         };
-        runtime.spawn(socket.serve(gostream_http::router(library), std::future::pending()));
+        runtime.spawn(socket.serve(
+            gostream_http::router(ApiParts {
+                library,
+                events: Events::new(0),
+            }),
+            std::future::pending(),
+        ));
         work()
     }
 }

@@ -14,8 +14,9 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use gostream_http::{
-    AddEvent, AddProgress, AddRequest, AddStage, AddedFile, ControlError, ControlSocket, FileState,
-    LibraryControl, ListedFile, RefusedTorrent, RemovedFile, SocketError, Status,
+    AddEvent, AddProgress, AddRequest, AddStage, AddedFile, ApiParts, ControlError, ControlSocket,
+    Events, FileState, LibraryControl, ListedFile, RefusedTorrent, RemovedFile, SocketError,
+    Status,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -147,7 +148,10 @@ fn serve(library: Scripted) -> Server {
     let path = dir.path().join("control.sock");
     let socket = ControlSocket::bind(&path).unwrap();
     tokio::spawn(socket.serve(
-        gostream_http::router(Arc::new(library)),
+        gostream_http::router(ApiParts {
+            library: Arc::new(library),
+            events: Events::new(0),
+        }),
         std::future::pending(),
     ));
     let client = ControlClient::find(&path).unwrap();

@@ -12,6 +12,7 @@ use gostorm_wire::{Info, PieceLayers};
 use super::{Driver, Phase};
 use crate::error::ResolveError;
 use crate::handle::Command;
+use crate::happening::Happening;
 use crate::limits::{Activity, Share, Sharers};
 use crate::read::ReadError;
 use crate::shared::Shared;
@@ -226,6 +227,8 @@ impl Driver {
         let Some(layout) = Running::layout(&info) else {
             return self.give_up(ResolveError::Ended);
         };
+        let found = Happening::Resolved(self.links.info_hash);
+        self.links.shared.tell(found);
         let Phase::Searching(search) = std::mem::replace(&mut self.phase, Phase::Starting) else {
             return;
         };
