@@ -18,7 +18,7 @@ class Server:
     def __init__(self, binary, place, settings=None):
         self.place = pathlib.Path(place)
         config = self.place / "config.json"
-        ports = {name: free_port() for name in ("torrent_port", "proxy_listen_port", "metrics_port")}
+        ports = {name: free_port() for name in ("torrent_port", "proxy_listen_port", "api_listen_port", "metrics_port")}
         url = f"http://127.0.0.1:{free_port()}"
         config.write_text(json.dumps({**ports, **ALONE, "gostorm_url": url, **(settings or {})}))
         self.command = [binary, "--config", config, "--data-dir", self.place / "data"]

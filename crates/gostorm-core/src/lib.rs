@@ -64,7 +64,7 @@ pub use layout::{BlockRef, FileSpan, Layout, LayoutError};
 pub use patience::{Patience, Rest};
 pub use scope::{is_global, may_name, unwrapped};
 pub use stall::{Cause, Stall, Wait};
-pub use swarm::{PeerStats, ReaderStats, Stats, Swarm};
+pub use swarm::{PeerStats, ReaderPlace, ReaderStats, Stats, Swarm};
 pub use time::Time;
 pub use trees::HashTrees;
 pub use web_seed::{web_seed_addr, web_seed_number};

@@ -45,7 +45,7 @@ use crate::trust::Trust;
 use crate::upload::Uploads;
 use crate::verify::Verify;
 
-pub use self::stats::{PeerStats, ReaderStats, Stats};
+pub use self::stats::{PeerStats, ReaderPlace, ReaderStats, Stats};
 
 /// The state machine of one torrent.
 #[derive(Clone, Debug)]
@@ -98,6 +98,7 @@ pub struct Swarm {
     replace_at: Time,
     downloaded: u64,
     wasted: u64,
+    verified_pieces: u64,
     /// Bytes that came for pieces that were given up since: what a seek costs.
     abandoned: u64,
     asleep: bool,
@@ -150,6 +151,7 @@ impl Swarm {
             replace_at: Time::ZERO,
             downloaded: 0,
             wasted: 0,
+            verified_pieces: 0,
             abandoned: 0,
             asleep: false,
             now: Time::ZERO,

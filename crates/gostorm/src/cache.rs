@@ -86,6 +86,19 @@ impl PieceCache {
         self.len() == 0
     }
 
+    /// The pieces that are held, complete or not, in order.
+    #[must_use]
+    pub fn held(&self) -> Vec<(PieceIndex, Arc<PieceBuf>)> {
+        let pieces = self.pieces.read();
+        let mut held: Vec<_> = pieces
+            .iter()
+            .map(|(index, piece)| (*index, Arc::clone(piece)))
+            .collect();
+        drop(pieces);
+        held.sort_unstable_by_key(|(index, _)| *index);
+        held
+    }
+
     /// The pieces that are held whole and verified, in order.
     #[must_use]
     pub fn verified(&self) -> Vec<PieceIndex> {

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gostorm_core::resolve::Progress;
-use gostorm_core::{PeerStats, ReaderKey, ReaderStats, Stats};
-use gostorm_wire::{InfoHash, InfoHashV2, PeerHint};
+use gostorm_core::{PeerStats, ReaderKey, ReaderPlace, ReaderStats, Stats};
+use gostorm_wire::{InfoHash, InfoHashV2, PeerHint, PieceIndex};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::error::ResolveError;
@@ -86,6 +86,8 @@ pub(crate) enum Command {
         choice: FileChoice,
         tell: Box<dyn FnOnce(Glimpse) + Send>,
     },
+    /// Somebody wants to see what is held; wakes nothing.
+    Survey { reply: oneshot::Sender<Holdings> },
     /// The torrent leaves the library: it ends now, whoever reads it, and nothing of it is kept.
     Forget,
 }
@@ -97,6 +99,8 @@ pub struct TorrentState {
     pub resolved: bool,
     /// Counters.
     pub stats: Stats,
+    /// Bytes per second of the last second or so.
+    pub rates: Rates,
     /// Connected peers.
     pub peers: Vec<PeerStats>,
     /// Open readers, and why they stood still.
@@ -105,6 +109,43 @@ pub struct TorrentState {
     pub trackers: Vec<TrackerState>,
     /// Its web seeds (BEP 19).
     pub web_seeds: Vec<WebSeedState>,
+}
+
+/// Payload bytes per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Received.
+    pub download: f64,
+    /// Sent.
+    pub upload: f64,
+}
+
+/// What an awake torrent holds; empty before its info dict is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Length of a piece in bytes.
+    pub piece_len: u32,
+    /// Pieces of the torrent.
+    pub piece_count: u32,
+    /// Bytes that may be held.
+    pub lease: u64,
+    /// Those that are held or on their way, in order.
+    pub pieces: Vec<HeldPiece>,
+    /// Where the readers are.
+    pub readers: Vec<ReaderPlace>,
+}
+
+/// A piece that is held or on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldPiece {
+    /// Which.
+    pub piece: PieceIndex,
+    /// Its length in bytes.
+    pub len: u32,
+    /// Bytes of it that are here.
+    pub filled: u32,
+    /// It passed its hash.
+    pub verified: bool,
 }
 
 /// How one file of an awake torrent stands.

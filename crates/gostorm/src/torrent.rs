@@ -11,6 +11,7 @@ mod driver;
 mod errand;
 mod links;
 mod metadata;
+mod meter;
 mod reads;
 mod running;
 mod search;

@@ -18,7 +18,7 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response},
 };
 
-use crate::{control::ControlError, films::FilmError};
+use crate::{control::ControlError, films::FilmError, torrents::TorrentError};
 
 /// A problem document (RFC 9457 §3), media type `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -321,5 +321,59 @@ const fn status_of(error: FilmError) -> StatusCode {
         }
         FilmError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         FilmError::Io => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Why the API port does not do what was asked. Its clients read the status alone: there is no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ApiRefusal {
+    /// The request makes no sense.
+    Malformed,
+    /// There is no such torrent or file.
+    Unknown,
+    /// The body or a text in it is too long.
+    TooLarge,
+    /// It may be asked from this machine alone, or not by a page of another site.
+    NotHere,
+    /// The link leads nowhere; who streams hears the same as when the torrent cannot be had.
+    DeadLink,
+    /// A bound is reached.
+    Full,
+    /// The torrent cannot be had.
+    Failed,
+    /// The bytes of a film cannot be had.
+    Film(FilmError),
+}
+
+impl From<FilmError> for ApiRefusal {
+    fn from(error: FilmError) -> Self {
+        Self::Film(error)
+    }
+}
+
+impl From<TorrentError> for ApiRefusal {
+    fn from(error: TorrentError) -> Self {
+        tracing::debug!(%error, "a request to the API port is refused");
+        match error {
+            TorrentError::BadSource(_) => Self::Malformed,
+            TorrentError::NotFound | TorrentError::NoFile => Self::Unknown,
+            TorrentError::Full(_) => Self::Full,
+            TorrentError::TimedOut | TorrentError::Failed(_) => Self::Failed,
+        }
+    }
+}
+
+impl IntoResponse for ApiRefusal {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotHere => StatusCode::FORBIDDEN,
+            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Failed | Self::DeadLink => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Film(error) => status_of(error),
+        };
+        status.into_response()
     }
 }

@@ -17,6 +17,8 @@ mod film;
 mod films;
 mod proxy;
 mod socket;
+mod torrents;
+mod torrserver;
 mod web;
 
 pub use access::{Access, Addresses, Login, NoAddresses};
@@ -30,4 +32,10 @@ pub use events::{Event, Events};
 pub use films::{FilmError, FilmLibrary, Item, ItemKind, OpenFilm};
 pub use proxy::proxy;
 pub use socket::{ControlSocket, SocketError, connect};
+pub use torrents::{
+    Activity, Answer, DATA_LEN_MAX, FileView, HeldPiece, LABEL_LEN_MAX, Labels, NewTorrent,
+    NoTorrentId, Phase, PieceMap, ReaderPlace, TorrentError, TorrentId, TorrentService,
+    TorrentSource, TorrentView, ViewedFile,
+};
+pub use torrserver::torrserver;
 pub use web::WebPort;

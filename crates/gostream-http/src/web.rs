@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -50,6 +50,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// After how long of silence the system asks whether a client is still there, and how often.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client(pub(crate) IpAddr);
 
 /// A bound port that nobody serves yet.
 #[derive(Debug)]
@@ -90,9 +94,15 @@ impl WebPort {
     }
 
     /// Answers requests until `shutdown` completes; what is still running after a grace of 2 s is cut off.
+    /// Every request must bring the login, if there is one.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
         let allowed = middleware::from_fn_with_state(Arc::clone(&self.access), check_login);
-        let service = TowerToHyperService::new(router.layer(allowed));
+        self.serve_open(router.layer(allowed), shutdown).await;
+    }
+
+    /// Like [`WebPort::serve`], for a router that asks for the login itself. Each request has the address of its
+    /// client as an extension: [`Client`].
+    pub async fn serve_open(self, router: Router, shutdown: impl Future<Output = ()>) {
         let door = Arc::new(Mutex::new(Door::default()));
         let connections = GracefulShutdown::new();
         // Dropping it ends those that are left.
@@ -108,7 +118,9 @@ impl WebPort {
                 tracing::debug!(%client, "a connection is closed: not served, or too many");
                 continue;
             };
-            let connection = http1().serve_connection(TokioIo::new(stream), service.clone());
+            let known = Extension(Client(client.ip().to_canonical()));
+            let service = TowerToHyperService::new(router.clone().layer(known));
+            let connection = http1().serve_connection(TokioIo::new(stream), service);
             let watched = connections.watch(connection);
             tasks.spawn(async move {
                 if let Err(error) = watched.await {

@@ -18,6 +18,7 @@ mod parts;
 mod serve;
 mod source;
 mod store;
+mod torrents;
 mod web;
 
 pub(crate) use self::backup::{backup, restore};

@@ -79,6 +79,7 @@ fn context_in(place: &Path, context: Context) -> Context {
             ..context.config.warm
         },
         web: WebSettings {
+            api_port: 0,
             proxy_port: 0,
             ..context.config.web
         },

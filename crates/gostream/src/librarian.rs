@@ -8,7 +8,7 @@
 mod add;
 mod desk;
 mod editor;
-mod fetch;
+pub(crate) mod fetch;
 mod files;
 mod inotify;
 mod shelf;

@@ -92,6 +92,7 @@ impl Swarm {
         let Some(active) = self.picker.verify(piece) else {
             return;
         };
+        self.verified_pieces += 1;
         self.held.touch(piece);
         let mut senders = active.senders();
         for state in active.blocks() {

@@ -1,6 +1,7 @@
 //! What can be seen from outside, without touching anything.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use super::Swarm;
 use crate::announce::TrackerClock;
@@ -48,6 +49,8 @@ pub struct Stats {
     pub queued_requests: usize,
     /// Blocks that were asked of a second peer.
     pub hedges: u64,
+    /// Pieces that passed their hash, or the hashes of all their blocks.
+    pub verified_pieces: u64,
     /// Pieces that failed their hash.
     pub hash_failures: u64,
     /// Single blocks that were not as their hash says (v2).
@@ -89,6 +92,15 @@ pub struct PeerStats {
     pub wasted_bytes: u64,
 }
 
+/// Where a reader is, in bytes of the torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderPlace {
+    /// The first byte after the furthest read.
+    pub at: u64,
+    /// What it wants ahead.
+    pub window: Range<u64>,
+}
+
 /// One open reader as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReaderStats {
@@ -113,6 +125,20 @@ impl Swarm {
             class,
             stalls: self.stalls.of(reader),
         })
+    }
+
+    /// Where the readers are: an entry for each stream that has a window.
+    pub fn reader_places(&self) -> impl Iterator<Item = ReaderPlace> {
+        self.demand.live_cursors().map(|cursor| ReaderPlace {
+            at: cursor.pos(),
+            window: cursor.window_range(),
+        })
+    }
+
+    /// Payload bytes received and sent so far.
+    #[must_use]
+    pub const fn traffic(&self) -> (u64, u64) {
+        (self.downloaded, self.uploads.sent)
     }
 
     /// The counters now.
@@ -152,6 +178,7 @@ impl Swarm {
                 .count(),
             queued_requests: self.peers.values().map(|peer| peer.upload.queued()).sum(),
             hedges: self.hedge.count(),
+            verified_pieces: self.verified_pieces,
             hash_failures: self.verify.failures(),
             spoilt_blocks: self.spoilt_blocks,
             unverified_reads: self.unverified_reads,

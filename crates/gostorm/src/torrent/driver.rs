@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::errand::{self, Errand};
 use super::links::Links;
+use super::meter::Meter;
 use super::reads::EarlyReads;
 use super::running::Running;
 use super::search::Search;
@@ -117,6 +118,7 @@ struct Driver {
     /// It left the library: it ends, and saves nothing.
     forgotten: bool,
     hash_retry: bool,
+    meter: Meter,
 }
 
 /// Runs one torrent until it sleeps or the engine stops.
@@ -193,6 +195,15 @@ impl Driver {
             remembered: false,
             forgotten: false,
             hash_retry: false,
+            meter: Meter::new(Instant::now()),
+        }
+    }
+
+    /// Keeps the rates that are shown up to date.
+    fn measure(&mut self) {
+        if let Phase::Running(running) = &self.phase {
+            let (received, sent) = running.swarm.traffic();
+            self.meter.note(Instant::now(), received, sent);
         }
     }
 
@@ -338,6 +349,7 @@ impl Driver {
     fn turn(&mut self) {
         let now = self.now();
         self.turned = Instant::now();
+        self.measure();
         self.fail_late_early(now);
         self.wake.take_if(|(_, since)| since.elapsed() >= WAKE_MAX);
         match &mut self.phase {

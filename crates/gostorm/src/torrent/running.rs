@@ -6,6 +6,7 @@
 mod end;
 mod extensions;
 mod hashing;
+mod look;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,12 +24,12 @@ use super::errand::Errand;
 use super::links::Links;
 use super::reads::{PendingRead, PendingReads};
 use crate::cache::{PieceCache, READ_LEN_MAX};
-use crate::handle::{Glimpse, Opening, ReadRequest};
+use crate::handle::{Opening, ReadRequest};
 use crate::hasher::Hashed;
 use crate::peer::PeerWhat;
 use crate::place::Located;
 use crate::pool::BlockBuf;
-use crate::read::{FileChoice, ReadError, Served};
+use crate::read::{ReadError, Served};
 
 /// A torrent whose info dict is known.
 pub(super) struct Running {
@@ -274,30 +275,6 @@ impl Running {
         self.input(now, links, input, None);
         if let Some((offset, read)) = expected {
             self.expect(now, links, reader, offset, read);
-        }
-    }
-
-    /// How the file that `choice` means stands.
-    pub(super) fn glimpse(&self, choice: &FileChoice) -> Glimpse {
-        let layout = self.swarm.layout();
-        let span = choice(&self.info).and_then(|file| layout.files().get(file));
-        let mut buffered: Vec<Range<u64>> = Vec::new();
-        let pieces = span.map_or_else(Vec::new, |_| self.cache.verified());
-        let (from, to) = span.map_or((0, 0), |span| (span.offset, span.offset + span.len));
-        let piece_len = u64::from(layout.piece_len());
-        for piece in pieces {
-            let begin = (u64::from(piece.0) * piece_len).max(from);
-            let end = ((u64::from(piece.0) + 1) * piece_len).min(to);
-            match buffered.last_mut() {
-                _ if begin >= end => {}
-                Some(last) if last.end == begin - from => last.end = end - from,
-                Some(_) | None => buffered.push(begin - from..end - from),
-            }
-        }
-        Glimpse {
-            resolved: true,
-            peers: self.swarm.peer_stats().count(),
-            buffered,
         }
     }
 

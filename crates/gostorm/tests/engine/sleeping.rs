@@ -213,3 +213,34 @@ async fn who_listens_hears_that_a_torrent_woke_was_resolved_and_sleeps() {
     assert_eq!([woke, resolved, slept], [hash; 3]);
     stand.engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn what_is_held_and_how_fast_it_comes_can_be_seen_without_waking() {
+    let content = film(28, 2 * MIB);
+    let seeder = peer(&content, Script::default());
+    let stand = Stand::new();
+    stand.knows(&content, &[]);
+    let hash = content.info_hash();
+    assert!(stand.engine.holdings(hash).await.is_none());
+    assert!(!stand.engine.is_awake(hash));
+    let stream = stand.open(&content, &[&seeder]);
+    crate::stand::check_all(&stream, &content, 0, 2 * MIB).await;
+    let held = stand.engine.holdings(hash).await.unwrap();
+    let sum = |of: fn(&gostorm::HeldPiece) -> u32| -> u64 {
+        held.pieces.iter().map(|piece| u64::from(of(piece))).sum()
+    };
+    // Of what lies behind the reader a part may have gone.
+    assert!(sum(|piece| piece.len) > 0);
+    assert_eq!(sum(|piece| piece.filled), sum(|piece| piece.len));
+    assert!(held.pieces.iter().all(|piece| piece.verified));
+    assert!(
+        held.readers.iter().any(|reader| reader.at == 2 * MIB),
+        "{held:?}"
+    );
+    let state = stand.engine.peek(hash).await.unwrap();
+    assert_eq!(state.stats.verified_pieces, u64::from(held.piece_count));
+    drop(stream);
+    stand.engine.let_sleep(hash);
+    stand.asleep().await;
+    stand.engine.shutdown().await;
+}

@@ -36,9 +36,19 @@ pub(crate) async fn answer(
         return Ok(plan(&item, headers)?.head);
     }
     let (item, film) = library.open(path)?;
-    let Plan { mut head, segments } = plan(&item, headers)?;
-    if !segments.is_empty() {
-        *head.body_mut() = first_bytes_then_rest(film, segments).await?;
+    answer_item(&item, method, headers, async { Ok(film) }).await
+}
+
+/// Answers for a file. It is opened when bytes of it are sent: not for a HEAD, and not where the client has it.
+pub(crate) async fn answer_item(
+    item: &Item,
+    method: &Method,
+    headers: &HeaderMap,
+    open: impl Future<Output = Result<Arc<dyn OpenFilm>, FilmError>>,
+) -> Result<Response, FilmError> {
+    let Plan { mut head, segments } = plan(item, headers)?;
+    if *method != Method::HEAD && !segments.is_empty() {
+        *head.body_mut() = first_bytes_then_rest(open.await?, segments).await?;
     }
     Ok(head)
 }
@@ -135,6 +145,12 @@ fn set(response: &mut Response, name: header::HeaderName, value: &str) {
 
 /// The media type that a name's ending stands for.
 fn content_type(name: &str) -> &'static str {
+    // Players of TorrServer know these two by other names than the registry.
+    match name.rsplit('.').next() {
+        Some("ts") => return "video/mpeg",
+        Some("avi") => return "video/avi",
+        Some(_) | None => {}
+    }
     mime_guess::from_path(name)
         .first_raw()
         .unwrap_or("application/octet-stream")

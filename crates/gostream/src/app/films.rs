@@ -47,11 +47,7 @@ impl FilmLibrary for MountedFilms {
         let node = tree.find(path).ok_or(FilmError::NotFound)?;
         let film: Arc<dyn OpenFilm> = match node.kind() {
             NodeKind::Dir { .. } => return Err(FilmError::IsFolder),
-            NodeKind::Media(stub) => {
-                let ino = node.ino();
-                let file = self.source.open(stub, ino).map_err(of_open)?;
-                Arc::new(Film { file, ino })
-            }
+            NodeKind::Media(stub) => Film::open(&*self.source, stub, node.ino())?,
             NodeKind::SideCar { source, .. } => {
                 let file = gostream_fs::open_side_car(source).map_err(|_| FilmError::Io)?;
                 Arc::new(SideCar(Arc::new(file)))
@@ -83,9 +79,27 @@ fn item(node: NodeRef<'_>) -> Item {
     }
 }
 
-struct Film {
+/// A file of a torrent.
+pub(super) struct Film {
     file: Box<dyn MediaFile>,
     ino: u64,
+}
+
+impl Film {
+    /// Opens a film of the library.
+    pub(super) fn open(
+        source: &dyn MediaSource,
+        stub: &Arc<gostream_library::Film>,
+        ino: u64,
+    ) -> Result<Arc<dyn OpenFilm>, FilmError> {
+        let file = source.open(stub, ino).map_err(of_open)?;
+        Ok(Arc::new(Self { file, ino }))
+    }
+
+    /// A file that no stub stands for.
+    pub(super) fn of_file(file: Box<dyn MediaFile>) -> Arc<dyn OpenFilm> {
+        Arc::new(Self { file, ino: 0 })
+    }
 }
 
 impl OpenFilm for Film {
@@ -126,7 +140,8 @@ impl OpenFilm for SideCar {
     }
 }
 
-const fn of_open(error: OpenError) -> FilmError {
+/// What the client sees of it.
+pub(super) const fn of_open(error: OpenError) -> FilmError {
     match error {
         OpenError::NotFound => FilmError::NotFound,
         OpenError::Busy => FilmError::Busy,

@@ -32,7 +32,7 @@ pub(crate) struct Parts {
     pub(crate) warm: Arc<Warm>,
     /// How long a read may take in the swarm.
     pub(crate) read_deadline: Duration,
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     _lock: StateLock,
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gostream_fs::{Backing, FsConfig, FsMetrics, Mounted, SessionEnd, Unmounted};
+use gostream_fs::{Backing, FsConfig, FsMetrics, Mounted, Publisher, SessionEnd, Unmounted};
 use gostream_http::{ApiParts, ControlSocket, Events};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -21,6 +21,7 @@ use super::happenings;
 use super::notify::{self, State};
 use super::parts::{Parts, listen_addresses};
 use super::source::EngineSource;
+use super::torrents::{Backing as TorrentBacking, TorrentSettings, Torrents};
 use super::web::WebPorts;
 use crate::cli::{Context, Failure, output};
 use crate::clock::now_unix;
@@ -41,6 +42,8 @@ pub(crate) struct Server {
     web_greeting: Vec<String>,
     socket_path: PathBuf,
     ended: oneshot::Receiver<SessionEnd>,
+    /// A client of the API may end the server.
+    asked_to_stop: CancellationToken,
 }
 
 /// Runs the server until a signal comes or the mount is taken away.
@@ -56,7 +59,12 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         let mut server = Server::start(context)?;
         output::lines(server.greeting())?;
         notify::tell(State::Ready);
+        let asked = server.asked_to_stop.clone();
         let end = tokio::select! {
+            () = asked.cancelled() => {
+                tracing::info!("stopping: a client of the API asked for it");
+                Ok(())
+            }
             name = signals => {
                 tracing::info!(signal = name, "stopping");
                 Ok(())
@@ -80,6 +88,43 @@ pub(crate) fn wait_for_signal() -> Result<impl Future<Output = &'static str>, Fa
             _ = int.recv() => "SIGINT",
         }
     })
+}
+
+/// Hears of the end of a mount.
+fn end_of(mounted: &Mounted) -> oneshot::Receiver<SessionEnd> {
+    let (tell, ended) = oneshot::channel();
+    mounted.on_end(|end| {
+        // The server may have stopped waiting.
+        let _ = tell.send(end.clone());
+    });
+    ended
+}
+
+/// What a preload fetches at most; less where the budget is small.
+const PRELOAD_LEN: u64 = 32 << 20;
+
+fn torrents(
+    context: &Context,
+    parts: &Parts,
+    source: &Arc<EngineSource>,
+    shown: Publisher,
+    stop: &CancellationToken,
+) -> Torrents {
+    let engine = &context.config.engine;
+    let settings = TorrentSettings {
+        sleep_after: engine.disconnect_timeout,
+        local_links: context.config.web.api_local_links,
+        preload_len: PRELOAD_LEN.min(engine.read_ahead_budget.as_bytes() / 4),
+    };
+    let backing = TorrentBacking {
+        engine: parts.engine.clone(),
+        store: Arc::clone(&parts.store),
+        warm: Arc::clone(&parts.warm),
+        source: Arc::clone(source),
+        shown,
+        stop: stop.clone(),
+    };
+    Torrents::new(backing, settings)
 }
 
 impl Server {
@@ -121,15 +166,14 @@ impl Server {
             context.config.fs.library_rescan,
         )
         .map_err(|error| Failure::Failed(format!("cannot watch the library: {error}")))?;
-        let (tell, ended) = oneshot::channel();
-        mounted.on_end(|end| {
-            // The server may have stopped waiting.
-            let _ = tell.send(end.clone());
-        });
+        let ended = end_of(&mounted);
         let stop_ports = CancellationToken::new();
         let web_greeting = web.greeting();
         let films = Arc::new(MountedFilms::new(media, mounted.publisher()));
-        let web = web.serve(films, &stop_ports);
+        let asked_to_stop = CancellationToken::new();
+        let shown = mounted.publisher();
+        let torrents = torrents(context, &parts, &source, shown, &asked_to_stop);
+        let web = web.serve(films, Arc::new(torrents), &stop_ports);
         let librarian: Arc<dyn gostream_http::LibraryControl> =
             Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
         let events = Events::new(u64::try_from(now_unix()).unwrap_or_default());
@@ -149,6 +193,7 @@ impl Server {
             web_greeting,
             socket_path,
             ended,
+            asked_to_stop,
         })
     }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use gostorm::{Engine, EngineError, FileChoice, OnDoubt, OpenRequest};
 use gostorm_wire::{InfoHash, Magnet};
 use gostream_fs::{EventSender, MediaFile, MediaSource, OpenError, Publisher};
-use gostream_library::{Film, match_file};
+use gostream_library::{Film, TorrentHash, match_file};
 use gostream_store::WarmCache;
 use gostream_store::warm::{Title, TitleKey};
 
@@ -68,12 +68,16 @@ impl EngineSource {
 
     /// The warm cache, where there is one, and what it has of a film.
     pub(super) fn warm(&self, film: &Film) -> Option<(Arc<WarmCache>, Arc<Title>)> {
-        let cache = self.warm.as_ref()?;
         let key = TitleKey {
             hash: film.hash,
             index: film.index,
         };
-        Some((Arc::clone(cache), cache.title(key, film.size)))
+        self.kept(key, film.size)
+    }
+
+    fn kept(&self, key: TitleKey, len: u64) -> Option<(Arc<WarmCache>, Arc<Title>)> {
+        let cache = self.warm.as_ref()?;
+        Some((Arc::clone(cache), cache.title(key, len)))
     }
 
     fn name_of(&self, ino: u64) -> String {
@@ -95,6 +99,27 @@ fn request_of(film: &Film) -> OpenRequest {
     OpenRequest::from(&magnet)
 }
 
+impl EngineSource {
+    /// Opens a file of a torrent that no stub stands for. `warm` is its id and its length, when it may have a place in
+    /// the warm cache.
+    pub(super) fn open_file(
+        &self,
+        request: OpenRequest,
+        choice: FileChoice,
+        warm: Option<(u32, u64)>,
+    ) -> Result<Box<dyn MediaFile>, OpenError> {
+        let hash = TorrentHash(request.info_hash.0);
+        let warm = warm.and_then(|(index, len)| self.kept(TitleKey { hash, index }, len));
+        let swarm = Swarm {
+            engine: self.engine.clone(),
+            request,
+            choice,
+            on_doubt: None,
+        };
+        opened(swarm, warm.map(|(cache, title)| Warm { cache, title }))
+    }
+}
+
 impl MediaSource for EngineSource {
     fn open(&self, film: &Arc<Film>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
         let swarm = Swarm {
@@ -104,12 +129,15 @@ impl MediaSource for EngineSource {
             on_doubt: self.on_doubt(ino),
         };
         let warm = self.warm(film);
-        let warm = warm.map(|(cache, title)| Warm { cache, title });
-        match OpenFilm::new(swarm, warm) {
-            Ok(film) => Ok(Box::new(film)),
-            Err(EngineError::Overloaded) => Err(OpenError::Busy),
-            Err(EngineError::ShuttingDown) => Err(OpenError::ShuttingDown),
-            Err(EngineError::Listen(_) | EngineError::Threads(_)) => Err(OpenError::Io),
-        }
+        opened(swarm, warm.map(|(cache, title)| Warm { cache, title }))
+    }
+}
+
+fn opened(swarm: Swarm, warm: Option<Warm>) -> Result<Box<dyn MediaFile>, OpenError> {
+    match OpenFilm::new(swarm, warm) {
+        Ok(film) => Ok(Box::new(film)),
+        Err(EngineError::Overloaded) => Err(OpenError::Busy),
+        Err(EngineError::ShuttingDown) => Err(OpenError::ShuttingDown),
+        Err(EngineError::Listen(_) | EngineError::Threads(_)) => Err(OpenError::Io),
     }
 }

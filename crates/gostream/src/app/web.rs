@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gostream_http::{Access, FilmLibrary, WebPort, proxy};
+use gostream_http::{Access, FilmLibrary, TorrentService, WebPort, proxy, torrserver};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -11,22 +11,31 @@ use crate::config::WebSettings;
 
 /// Bound ports.
 pub(super) struct WebPorts {
+    api: Option<WebPort>,
     proxy: Option<WebPort>,
+    access: Access,
 }
 
 impl WebPorts {
     /// Binds those that the settings open.
     pub(super) fn bind(settings: &WebSettings) -> Result<Self, Failure> {
         check_login(&settings.access)?;
-        let proxy = bind("proxy_listen_port", settings.proxy_port, &settings.access)?;
-        Ok(Self { proxy })
+        let access = settings.access.clone();
+        Ok(Self {
+            api: bind("api_listen_port", settings.api_port, &access)?,
+            proxy: bind("proxy_listen_port", settings.proxy_port, &access)?,
+            access,
+        })
     }
 
     /// What a user wants to know of them, a line each.
     pub(super) fn greeting(&self) -> Vec<String> {
-        let port = self.proxy.as_ref().and_then(|proxy| proxy.port().ok());
-        port.map(|port| format!("proxy port: {port}"))
+        let ports = [("API port", &self.api), ("proxy port", &self.proxy)];
+        let bound = ports
             .into_iter()
+            .filter_map(|(name, port)| Some((name, port.as_ref()?.port().ok()?)));
+        bound
+            .map(|(name, port)| format!("{name}: {port}"))
             .collect()
     }
 
@@ -34,13 +43,19 @@ impl WebPorts {
     pub(super) fn serve(
         self,
         films: Arc<dyn FilmLibrary>,
+        torrents: Arc<dyn TorrentService>,
         stop: &CancellationToken,
     ) -> Vec<JoinHandle<()>> {
         let proxy = self.proxy.map(|port| {
             let served = port.serve(proxy(films), stop.clone().cancelled_owned());
             tokio::spawn(served)
         });
-        proxy.into_iter().collect()
+        let access = self.access;
+        let api = self.api.map(|port| {
+            let api = torrserver(torrents, access);
+            tokio::spawn(port.serve_open(api, stop.clone().cancelled_owned()))
+        });
+        proxy.into_iter().chain(api).collect()
     }
 }
 

@@ -172,12 +172,29 @@ impl WarmSettings {
 pub struct WebSettings {
     /// `gostorm_url`: base URL written into stubs; its port is the API's.
     pub gostorm_url: String,
+    /// `api_listen_port`: the port of the API.
+    pub api_port: u16,
+    /// `api_local_links`: links that clients of the API bring may lead to this machine and its network.
+    pub api_local_links: bool,
     /// `proxy_listen_port`: the proxy's port.
     pub proxy_port: u16,
     /// `metrics_port`: port of metrics and control panel.
     pub metrics_port: u16,
     /// `listen`, `web_user`, `web_password`, `web_token`: who may use the ports.
     pub access: Access,
+}
+
+impl WebSettings {
+    const fn blank() -> Self {
+        Self {
+            gostorm_url: String::new(),
+            api_port: 0,
+            api_local_links: false,
+            proxy_port: 0,
+            metrics_port: 0,
+            access: Access::nobody(),
+        }
+    }
 }
 
 impl Config {
@@ -243,12 +260,7 @@ impl Config {
                 library_rescan: Duration::ZERO,
             },
             warm: WarmSettings::blank(),
-            web: WebSettings {
-                gostorm_url: String::new(),
-                proxy_port: 0,
-                metrics_port: 0,
-                access: Access::nobody(),
-            },
+            web: WebSettings::blank(),
             log_level: LogLevel::Info,
         }
     }

@@ -9,8 +9,6 @@ use std::{
     net::{Ipv4Addr, TcpListener},
 };
 
-use url::Url;
-
 use super::finding::Finding;
 use crate::config::Config;
 
@@ -26,10 +24,6 @@ pub(super) struct Port {
 
 /// Takes each port for a moment.
 pub(super) fn look(config: &Config) -> Vec<Port> {
-    let api = Url::parse(&config.web.gostorm_url)
-        .ok()
-        .and_then(|url| url.port_or_known_default())
-        .unwrap_or(0);
     [
         (
             "BitTorrent",
@@ -37,8 +31,8 @@ pub(super) fn look(config: &Config) -> Vec<Port> {
             config.engine.torrent_port,
             true,
         ),
-        ("API", "gostorm_url", api, false),
-        ("proxy", "proxy_listen_port", config.web.proxy_port, false),
+        ("API", "api_listen_port", config.web.api_port, true),
+        ("proxy", "proxy_listen_port", config.web.proxy_port, true),
         ("metrics", "metrics_port", config.web.metrics_port, false),
     ]
     .into_iter()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use gostorm::OpenRequest;
+use gostorm::net::reach::Reach;
 use gostorm_wire::{Magnet, Metainfo};
 use gostream_http::{AddEvent, AddProgress, AddRequest, AddStage, AddedFile, ControlError};
 use gostream_library::{PlanOptions, PlannedStub, Stub, TorrentHash, plan_stubs, title};
@@ -101,7 +102,7 @@ async fn find(
                 .map_err(|error| ControlError::bad_input(format!("{text}: {error}")))?;
             resolve(desk, magnet, report).await
         }
-        Link::Url(url) => match fetch::torrent(&url, |done, total| {
+        Link::Url(url) => match fetch::torrent(&url, Reach::Anywhere, |done, total| {
             report(AddStage::FetchingTorrent, 0, done, total)
         })
         .await?

@@ -9,6 +9,7 @@
 #[allow(dead_code, reason = "each of the binaries uses a part")]
 mod harness;
 
+mod api;
 mod backup;
 mod faults;
 mod identity;

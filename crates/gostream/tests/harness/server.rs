@@ -42,6 +42,7 @@ impl Place {
         document.insert("port_forwarding".to_owned(), json!("off"));
         // A test that asks at a web port opens it.
         document.insert("proxy_listen_port".to_owned(), json!(0));
+        document.insert("api_listen_port".to_owned(), json!(0));
         document.insert("metrics_port".to_owned(), json!(free_port()));
         let url = format!("http://127.0.0.1:{}", free_port());
         document.insert("gostorm_url".to_owned(), json!(url));

@@ -9,7 +9,7 @@ use gostorm_core::{Input, Stats, Time};
 use super::{Driver, Phase};
 use crate::discovery::Found;
 use crate::error::ResolveError;
-use crate::handle::{Command, Glimpse, TorrentState};
+use crate::handle::{Command, Glimpse, Holdings, TorrentState};
 use crate::listen::Incoming;
 use crate::read::{FileChoice, ReadError};
 use crate::torrent::errand::Errand;
@@ -24,6 +24,9 @@ impl Driver {
             self.forgotten = true;
         } else if let Command::Glimpse { choice, tell } = command {
             tell(self.glimpse(&choice));
+        } else if let Command::Survey { reply } = command {
+            // The same.
+            let _ = reply.send(self.holdings());
         } else if matches!(self.phase, Phase::Running(_)) {
             self.command_running(now, command);
         } else if let Phase::Hopeless(why) = &self.phase {
@@ -63,7 +66,10 @@ impl Driver {
                 // Who asked may have gone.
                 let _ = done.send(Ok(running.info_bytes.clone()));
             }
-            Command::Inspect { .. } | Command::Glimpse { .. } | Command::Forget => {}
+            Command::Inspect { .. }
+            | Command::Glimpse { .. }
+            | Command::Survey { .. }
+            | Command::Forget => {}
         }
     }
 
@@ -95,6 +101,7 @@ impl Driver {
             Command::Position { .. }
             | Command::Inspect { .. }
             | Command::Glimpse { .. }
+            | Command::Survey { .. }
             | Command::Forget => {}
         }
     }
@@ -103,6 +110,13 @@ impl Driver {
         match &self.phase {
             Phase::Running(running) => running.glimpse(choice),
             Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => Glimpse::default(),
+        }
+    }
+
+    fn holdings(&self) -> Holdings {
+        match &self.phase {
+            Phase::Running(running) => running.holdings(),
+            Phase::Starting | Phase::Searching(_) | Phase::Hopeless(_) => Holdings::default(),
         }
     }
 
@@ -115,13 +129,15 @@ impl Driver {
         }
     }
 
-    pub(super) fn state(&self) -> TorrentState {
+    pub(super) fn state(&mut self) -> TorrentState {
+        self.measure();
         let (now, trackers) = (self.now(), &self.links.trackers);
         let web_seeds = self.links.web_seeds.states();
         match &self.phase {
             Phase::Running(running) => TorrentState {
                 resolved: true,
                 stats: running.swarm.stats(),
+                rates: self.meter.rates(),
                 peers: running.swarm.peer_stats().collect(),
                 readers: running.swarm.reader_stats().collect(),
                 trackers: trackers.states(now, running.swarm.tracker_clocks()),
@@ -272,6 +288,7 @@ fn refuse(command: Command, why: &ResolveError) {
         | Command::Close { .. }
         | Command::Inspect { .. }
         | Command::Glimpse { .. }
+        | Command::Survey { .. }
         | Command::Forget => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Keys of the web ports: whom they serve, and what a client must know.
 
-use super::row::{list, text, texts_of};
+use super::row::{PORTS, int, list, port, switch, text, texts_of};
 use crate::config::key::{Form, Key};
 
 /// The rows.
@@ -14,6 +14,20 @@ pub(super) const KEYS: &[Key] = &[
             c.web.access.from = words.iter().filter_map(|word| word.parse().ok()).collect();
         },
         "Whom the web ports serve: loopback, private (home networks), addresses and networks.",
+    ),
+    int(
+        "api_listen_port",
+        8090,
+        PORTS,
+        "",
+        Some(|c, n| c.web.api_port = port(n)),
+        "Port of the API that clients of TorrServer speak; 0 opens none. gostorm_url should name it too.",
+    ),
+    switch(
+        "api_local_links",
+        false,
+        Some(|c, on| c.web.api_local_links = on),
+        "Let clients of the API name .torrent files at addresses of this machine and its network.",
     ),
     text(
         "web_user",

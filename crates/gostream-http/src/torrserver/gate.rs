@@ -1,0 +1,116 @@
+//! Who may ask for what: the login of the web ports, with the doors that the API leaves open.
+//!
+//! A page of another site that runs in a browser of the home network is refused whatever it asks: the browser would
+//! send its requests, and even a body of plain text is read here. Open without a login: `/echo`; streams, files and playlists of torrents that are known already, since many players
+//! cannot send a login. A link there that would add a torrent needs it.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{api::Api, query::Query};
+use crate::{
+    error::{ApiRefusal, Refusal},
+    torrents::TorrentId,
+};
+
+/// The middleware.
+pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if is_foreign(request.headers()) {
+        return ApiRefusal::NotHere.into_response();
+    }
+    let path = request.uri().path();
+    let mut allowed = path == "/echo" || api.access.allows(request.headers());
+    if !allowed && let Some(id) = meant(path, request.uri().query()) {
+        allowed = matches!(api.torrents.get(id).await, Ok(Some(_)));
+    }
+    if allowed {
+        return next.run(request).await;
+    }
+    Refusal::NoLogin.into_response()
+}
+
+/// Whether a browser asks on behalf of another site.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let host = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"));
+    host.is_none_or(|(_, host)| Some(host) != text(header::HOST))
+}
+
+/// The torrent whose bytes or playlist are asked for.
+fn meant(path: &str, query: Option<&str>) -> Option<TorrentId> {
+    let mut parts = path.split('/').skip(1);
+    match parts.next()? {
+        "play" => parts.next()?.parse().ok(),
+        "stream" => {
+            let query = Query::of(query);
+            // Saving and adding change something.
+            let reads = (query.has("play") || query.has("m3u")) && !query.has("save");
+            reads.then(|| hash_in(query.get("link")))?
+        }
+        "playlist" => Query::of(query).get("hash").parse().ok(),
+        _ => None,
+    }
+}
+
+/// The hash of a link that is one, or a magnet.
+fn hash_in(link: &str) -> Option<TorrentId> {
+    let link = link.trim();
+    let digits = link
+        .split_once("urn:btih:")
+        .map_or(link, |(_, rest)| rest.split('&').next().unwrap_or_default());
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn pages_of_other_sites_are_told_by_their_origin() {
+        let foreign = |origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("tv:8090"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            is_foreign(&headers)
+        };
+        assert!(!foreign(None));
+        assert!(!foreign(Some("http://tv:8090")));
+        for other in ["http://tv", "http://evil.example", "null", "tv:8090"] {
+            assert!(foreign(Some(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_bytes_and_playlists_of_one_torrent_are_open() {
+        let hash = "ab".repeat(20);
+        let meant = |path: &str, query: &str| meant(path, Some(query)).is_some();
+        assert!(meant(&format!("/play/{hash}/1"), ""));
+        assert!(meant("/stream", &format!("link={hash}&play")));
+        assert!(meant("/stream/a.mkv", &format!("link={hash}&index=1&m3u")));
+        assert!(meant(
+            "/stream",
+            &format!("link=magnet:?xt=urn:btih:{hash}&play")
+        ));
+        assert!(meant("/playlist", &format!("hash={hash}")));
+        assert!(!meant("/stream", &format!("link={hash}&stat")));
+        assert!(!meant("/stream", &format!("link={hash}&play&save")));
+        assert!(!meant("/stream", "link=http://a/b.torrent&play"));
+        assert!(!meant("/torrents", ""));
+        assert!(!meant("/play", ""));
+        assert!(!meant("/playlistall/all.m3u", ""));
+    }
+}
