@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A large library: how soon it is mounted, how long a look at all of it takes, how much memory it costs, and how soon a
-change by another program shows.
+"""A large library: how soon it is mounted, how long a look at all of it takes, how much memory it costs, how soon a
+change by another program shows, and how long a change through the mount takes.
 
 40 % of the stubs are films in one folder, the rest episodes of shows with two seasons of ten. Each stub has a magnet of
 its own with eight trackers. The server is started twice: the first time it gives the inode numbers, the second time it
@@ -141,6 +141,25 @@ def changes(args, library, mount, process):
     return took, storm
 
 
+def own_changes(args, mount):
+    """Seconds that changes through the mount take, by kind."""
+    took = {"folder": [], "rename": [], "show": [], "unlink": []}
+
+    def timed_call(kind, call, *paths):
+        begin = time.monotonic()
+        call(*paths)
+        took[kind].append(time.monotonic() - begin)
+
+    for number in range(args.changes):
+        timed_call("folder", os.mkdir, mount / f"A Folder {number}")
+        film = mount / path_of(number, args.stubs)
+        timed_call("rename", os.rename, film, film.with_name(f"Renamed.{film.name}"))
+        show = (mount / path_of(args.stubs - 1 - 40 * number, args.stubs)).parent.parent
+        timed_call("show", os.rename, show, show.with_name(f"Renamed {show.name}"))
+        timed_call("unlink", os.unlink, mount / path_of(args.changes + number, args.stubs))
+    return took
+
+
 def rows_of(figures):
     return {
         "ready, s": f"{figures['ready']:.2f}",
@@ -154,13 +173,17 @@ def rows_of(figures):
     }
 
 
-def report(first, again, took, storm, args):
+def report(first, again, took, own, storm, args):
     """Prints the tables; true when every bar is kept."""
     left, right = rows_of(first), rows_of(again)
     print(table(["", "the first start", "the second start"], [[name, left[name], right[name]] for name in left]))
     print()
     names = {"film": "a film among many", "episode": "an episode in a new show", "move": "a show moved", "gone": "a film removed"}
     print(table(["a change shows after, s", ""], [[names[kind], cell(values)] for kind, values in took.items()]))
+    print()
+    names = {"folder": "a folder made", "rename": "a film renamed", "show": "a show renamed", "unlink": "a film deleted"}
+    in_ms = {kind: [1000 * value for value in values] for kind, values in own.items()}
+    print(table(["a change through the mount takes, ms", ""], [[names[kind], cell(values)] for kind, values in in_ms.items()]))
     print(f"\n{args.storm} stubs written in {storm['wrote']:.1f} s: all shown {storm['settled']:.2f} s later, "
           f"{storm['cpu']:.1f} s of CPU\n")
     ready, find = (max(figures[name] for figures in (first, again)) for name in ("ready", "find"))
@@ -192,8 +215,9 @@ def main():
         say("the second start")
         with starting(server, args.stubs) as (process, mount, again):
             took, storm = changes(args, library, mount, process)
+            own = own_changes(args, mount)
     print(f"{args.stubs} stubs; {where}\n")
-    return 0 if report(first, again, took, storm, args) else 1
+    return 0 if report(first, again, took, own, storm, args) else 1
 
 
 if __name__ == "__main__":

@@ -180,6 +180,8 @@ impl Shelf {
         let shown = Shown { tree, broken };
         let changed = match scope {
             Scope::All => None,
+            // What cannot be read is asked for each time, or it would be forgotten.
+            Scope::Heard(_) if self.trouble().is_some() => None,
             Scope::Heard(watches) => self.watch.get().map(|watch| watch.folders_of(watches)),
         };
         let scanned = self.scan(Some(&shown), changed.as_ref())?;

@@ -176,6 +176,9 @@ fn a_disk_within_the_library_that_is_unmounted_empties_no_folder() {
     for (path, number) in &before {
         assert_eq!(inode(&server.mount.join(path)), Some(*number), "{path}");
     }
+    // And it is still said.
+    let said = degraded(&server);
+    assert!(said.contains("tv"), "{said}");
     // Another disk with films is shown.
     let _mounted = Mount::memory(&series);
     write(&series.join("Show/E2.mkv"), 4);
