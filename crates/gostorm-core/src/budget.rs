@@ -19,6 +19,9 @@ pub const fn floor(piece_len: u32) -> u64 {
     if two < FLOOR_MIN { FLOOR_MIN } else { two }
 }
 
+/// A playback that somebody is known to watch has so many times the memory of one that only reads like a player.
+const CONFIRMED_WEIGHT: u64 = 3;
+
 /// A few reads of the kernel that wait at a time.
 const FLOOR_MIN: u64 = 4 << 20;
 
@@ -34,6 +37,8 @@ pub struct Want {
     pub others: u64,
     /// A playback has not got the next seconds of its film.
     pub hungry: bool,
+    /// Somebody watches, as a media server says: it has more than one who only reads like a player.
+    pub confirmed: bool,
 }
 
 impl Want {
@@ -170,6 +175,11 @@ impl Arbiter {
                 tenant: *tenant,
                 want: account.want.playback,
                 floor: account.floor,
+                weight: if account.want.confirmed {
+                    CONFIRMED_WEIGHT
+                } else {
+                    1
+                },
             })
             .collect();
         // Beside a playback the others have their own part: it is taken off before, and at most that.
@@ -188,6 +198,7 @@ impl Arbiter {
                 tenant: *tenant,
                 want: account.want.others,
                 floor: account.floor.saturating_sub(*got),
+                weight: 1,
             })
             .collect();
         let before = others_left;
@@ -290,10 +301,12 @@ struct Claim {
     want: u64,
     /// Bytes below which it can read nothing.
     floor: u64,
+    /// Its part beside those of others.
+    weight: u64,
 }
 
 /// Divides `left` bytes among claims that are in order of age: first the floors, for an even share that is
-/// too small for everybody would let nobody read; then evenly from the small wants up. In the order given.
+/// too small for everybody would let nobody read; then by weight from the small wants up. In the order given.
 fn divide(claims: &[Claim], left: &mut u64) -> Vec<(Tenant, u64)> {
     let mut shares: Vec<(Tenant, u64)> = claims
         .iter()
@@ -304,12 +317,18 @@ fn divide(claims: &[Claim], left: &mut u64) -> Vec<(Tenant, u64)> {
         })
         .collect();
     let mut order: Vec<usize> = (0..claims.len()).collect();
-    order.sort_by_key(|at| (claims[*at].want - shares[*at].1, claims[*at].tenant));
-    let mut takers = claims.len() as u64;
+    order.sort_by_key(|at| {
+        let claim = &claims[*at];
+        ((claim.want - shares[*at].1) / claim.weight, claim.tenant)
+    });
+    let mut weights: u64 = claims.iter().map(|claim| claim.weight).sum();
     for at in order {
-        let share = (claims[at].want - shares[at].1).min(*left / takers.max(1));
+        let weight = claims[at].weight;
+        let part =
+            *left / weights.max(1) * weight + *left % weights.max(1) * weight / weights.max(1);
+        let share = (claims[at].want - shares[at].1).min(part);
         *left -= share;
-        takers -= 1;
+        weights -= weight;
         shares[at].1 += share;
     }
     shares

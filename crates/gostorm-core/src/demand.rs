@@ -8,6 +8,7 @@
 //! A read outside every window of its reader is a seek: the other cursors are parked in the same
 //! turn, which means that their windows are empty until somebody reads there again.
 
+mod confirm;
 mod cursor;
 mod expected;
 mod reader;
@@ -140,6 +141,7 @@ impl Demand {
             .map(Cursor::rate);
         let mut cursor = Cursor::new(id, now, range, &file, reader.consumed, rate);
         cursor.blockwise = reader.blockwise;
+        cursor.stays = reader.confirmed;
         reader.cursors.push(cursor);
         if range.start == file.start && is_tail(&file, file.end - 1) {
             let reader = reader.key;
@@ -270,6 +272,7 @@ impl Demand {
             *want.of(class) += u64::from(count) * piece_len;
             last.1 = last.1.max(pieces.end);
         }
+        want.confirmed = self.readers.iter().any(|reader| reader.confirmed);
         for (reader, range) in self.tails.kept(now) {
             let pieces = layout.pieces_of(&range).len() as u64;
             *want.of(self.class_of(reader)) += pieces * piece_len;

@@ -67,6 +67,14 @@ pub enum Input {
     },
     /// The reader will come to a place: it reads what is before it elsewhere, and says so again while it does.
     Expect(Expected),
+    /// Somebody watches what a reader reads, as a media server says: it plays, whatever it reads. Or nobody does any
+    /// longer, and its window goes.
+    Confirm {
+        /// The reader.
+        reader: ReaderKey,
+        /// Somebody watches.
+        confirmed: bool,
+    },
     /// Addresses from anywhere but a connected peer.
     Candidates {
         /// Where they come from.

@@ -14,11 +14,12 @@ use gostorm_wire::{BLOCK_LEN, BlockSpan, HashRequest, Message, Pex, PexFlags, Pi
 
 pub(crate) mod film;
 mod hashes;
+mod told;
 
 use self::film::Film;
 use crate::{
-    AnnounceOutcome, BlockRef, Config, Expected, FileSpan, Input, Layout, Output, PeerKey, Policy,
-    ReadKey, ReaderKey, Source, Swarm, Time,
+    AnnounceOutcome, BlockRef, Config, FileSpan, Input, Layout, Output, PeerKey, Policy, ReadKey,
+    ReaderKey, Source, Swarm, Time,
 };
 
 /// Inputs of one run at most.
@@ -177,11 +178,7 @@ impl Model {
                 reader: Self::pick(&self.readers, numbers, ReaderKey(0)),
                 range: self.range(numbers),
             },
-            27 => Input::Expect(Expected {
-                reader: Self::pick(&self.readers, numbers, ReaderKey(0)),
-                position: self.range(numbers).end,
-                read: u64::from(numbers.byte()).pow(3),
-            }),
+            27 => self.told(numbers),
             8 | 9 => {
                 self.lease = u64::from(numbers.below(80)) * u64::from(BLOCK_LEN);
                 Input::Lease { bytes: self.lease }

@@ -206,6 +206,7 @@ impl Swarm {
             } => self.read(reader, read, range, deadline),
             Input::Position { reader, range } => self.position(reader, &range),
             Input::Expect(expected) => self.expect(expected),
+            Input::Confirm { reader, confirmed } => self.confirm(reader, confirmed),
             Input::Candidates { source, addrs } => self.connect.add(source, addrs),
             Input::KnownGood(known) => self.remember(&known),
             Input::DialFailed { addr } => self.connect.failed(self.now, addr),

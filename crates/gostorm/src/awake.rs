@@ -47,6 +47,13 @@ impl Awake {
         self.by_skey_hash.get(skey_hash).copied()
     }
 
+    /// All of them.
+    pub(crate) fn list(&self) -> Vec<(InfoHash, Arc<Handle>)> {
+        let all = self.handles.iter();
+        all.map(|(torrent, handle)| (*torrent, Arc::clone(handle)))
+            .collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.handles.len()
     }

@@ -6,6 +6,7 @@
 mod doors;
 mod forwarding;
 mod glimpse;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+pub use self::survey::Hold;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use gostorm_core::ReaderKey;
@@ -45,6 +47,7 @@ use crate::shared::Shared;
 use crate::store::TorrentStore;
 use crate::stream::Stream;
 use crate::torrent;
+use crate::totals::Counters;
 use crate::tracker::{TrackerClient, TrackerState};
 use crate::utp::Endpoints;
 
@@ -148,6 +151,7 @@ impl Engine {
             memory: Memory::new(config.budget_bytes),
             filter,
             limits: Limits::new(&config),
+            totals: Counters::default(),
             offences: Offences::default(),
             dials: Semaphore::new(config.half_open_max.max(1)),
             hasher,
@@ -403,6 +407,7 @@ impl Engine {
             hints,
             info_hash_v2,
         } = request;
+        self.shared.totals.woke();
         let tenant = self.shared.next_key();
         self.shared.tell(Happening::Awake(info_hash));
         let registration = Registration {

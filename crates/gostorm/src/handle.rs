@@ -50,6 +50,8 @@ pub(crate) struct Opening {
     pub(crate) on_doubt: Option<OnDoubt>,
     /// Where it will come to, and what it has before that, if it said so before the files were known.
     pub(crate) expected: Option<(u64, u64)>,
+    /// Somebody watches; said before the files were known.
+    pub(crate) confirmed: bool,
 }
 
 /// What a driver is told.
@@ -70,6 +72,8 @@ pub(crate) enum Command {
         offset: u64,
         read: u64,
     },
+    /// Somebody watches what a reader reads, or does no longer.
+    Confirm { reader: ReaderKey, confirmed: bool },
     /// A stream closed.
     Close { reader: ReaderKey },
     /// Somebody wants the info dict.

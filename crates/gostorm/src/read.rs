@@ -21,6 +21,8 @@ pub struct Served<'a> {
     pub bytes: &'a [u8],
     /// Their piece was verified before they were served. Others must not be kept: they may turn out wrong.
     pub verified: bool,
+    /// They were not in memory when they were asked for.
+    pub waited: bool,
 }
 
 impl Served<'_> {
@@ -28,6 +30,7 @@ impl Served<'_> {
     pub(crate) const NOTHING: Self = Self {
         bytes: &[],
         verified: true,
+        waited: false,
     };
 }
 
@@ -103,6 +106,7 @@ mod tests {
         reply(1).send(Ok(Served {
             bytes: b"bytes",
             verified: true,
+            waited: false,
         }));
         drop(reply(2));
         drop(sender);

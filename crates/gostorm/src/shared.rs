@@ -28,6 +28,7 @@ use crate::net::Net;
 use crate::offences::Offences;
 use crate::rests::Rests;
 use crate::store::TorrentStore;
+use crate::totals::Counters;
 use crate::tracker::TrackerClient;
 use crate::utp::Endpoints;
 
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) filter: Arc<Filter>,
     pub(crate) offences: Offences,
+    pub(crate) totals: Counters,
     /// Dials that may be under way.
     pub(crate) dials: Semaphore,
     pub(crate) hasher: Hasher,

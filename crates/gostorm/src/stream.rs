@@ -40,6 +40,7 @@ impl Stream {
             place: Arc::clone(&place),
             on_doubt,
             expected: None,
+            confirmed: false,
         };
         torrent.commands.try_send(Command::Open(opening)).ok()?;
         Some(Self {
@@ -75,6 +76,7 @@ impl Stream {
                 reply(Ok(Served {
                     bytes,
                     verified: true,
+                    waited: false,
                 }));
             }
         };
@@ -99,6 +101,18 @@ impl Stream {
             offset,
             read,
         });
+    }
+
+    /// Somebody watches what this stream reads, as a media server says: it plays from now on, whatever it reads, and has
+    /// what a player needs before others have theirs; also while it is paused. Or nobody does any longer: its window goes
+    /// at once, and what it reads from now on tells again what it is.
+    pub fn confirm(&self, confirmed: bool) {
+        let reader = self.reader;
+        let command = Command::Confirm { reader, confirmed };
+        // A driver that has ended serves nobody.
+        if let Err(TrySendError::Full(_)) = self.torrent.commands.try_send(command) {
+            tracing::debug!(confirmed, "too busy to hear who watches");
+        }
     }
 
     /// Tells the driver how far this reader is.

@@ -15,6 +15,7 @@ mod event;
 mod events;
 mod film;
 mod films;
+mod monitor;
 mod proxy;
 mod socket;
 mod torrents;
@@ -30,6 +31,10 @@ pub use control::{
 pub use error::Problem;
 pub use events::{Event, Events};
 pub use films::{FilmError, FilmLibrary, Item, ItemKind, OpenFilm};
+pub use monitor::{
+    Check, Event as ViewerEvent, Family, Health, HistogramSample, Kind, Labels as SampleLabels,
+    Monitor, Notice, Sample, Section, monitor,
+};
 pub use proxy::proxy;
 pub use socket::{ControlSocket, SocketError, connect};
 pub use torrents::{
@@ -38,4 +43,4 @@ pub use torrents::{
     TorrentSource, TorrentView, ViewedFile,
 };
 pub use torrserver::torrserver;
-pub use web::WebPort;
+pub use web::{WebFigures, WebPort};

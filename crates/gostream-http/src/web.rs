@@ -9,7 +9,10 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::{access::Access, error::Refusal};
+
+/// Among the extensions of a request that brought the login, where one is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoggedIn;
+
+/// What a port did and does: plain atomics, shared with whoever shows them.
+#[derive(Debug, Default)]
+pub struct WebFigures {
+    /// Connections now.
+    pub connections: AtomicU64,
+    /// Answers since the start, by the first digit of their status: 1xx to 5xx.
+    pub answers: [AtomicU64; 5],
+}
 
 /// Connections at a time. An idle one costs some 10 KiB.
 const CONNECTIONS_MAX: usize = 2048;
@@ -60,6 +76,7 @@ pub(crate) struct Client(pub(crate) IpAddr);
 pub struct WebPort {
     listeners: Vec<TcpListener>,
     access: Arc<Access>,
+    figures: Arc<WebFigures>,
 }
 
 impl WebPort {
@@ -82,7 +99,13 @@ impl WebPort {
         Ok(Self {
             listeners,
             access: Arc::new(access),
+            figures: Arc::default(),
         })
+    }
+
+    /// Its figures, which go on being counted.
+    pub fn figures(&self) -> Arc<WebFigures> {
+        Arc::clone(&self.figures)
     }
 
     /// The port.
@@ -96,13 +119,16 @@ impl WebPort {
     /// Answers requests until `shutdown` completes; what is still running after a grace of 2 s is cut off.
     /// Every request must bring the login, if there is one.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
-        let allowed = middleware::from_fn_with_state(Arc::clone(&self.access), check_login);
+        let shared = Arc::clone(&self.access);
+        let allowed = middleware::from_fn_with_state(shared, check_login);
         self.serve_open(router.layer(allowed), shutdown).await;
     }
 
     /// Like [`WebPort::serve`], for a router that asks for the login itself. Each request has the address of its
     /// client as an extension: [`Client`].
     pub async fn serve_open(self, router: Router, shutdown: impl Future<Output = ()>) {
+        let figures = Arc::clone(&self.figures);
+        let router = router.layer(middleware::from_fn_with_state(figures, count));
         let door = Arc::new(Mutex::new(Door::default()));
         let connections = GracefulShutdown::new();
         // Dropping it ends those that are left.
@@ -137,8 +163,10 @@ impl WebPort {
         if !self.access.admits(client) || !door.lock().enter(client) {
             return None;
         }
+        self.figures.connections.fetch_add(1, Relaxed);
         Some(Place {
             door: Arc::clone(door),
+            figures: Arc::clone(&self.figures),
             client,
         })
     }
@@ -176,20 +204,36 @@ impl Door {
 /// A connection's place, given back when it ends.
 struct Place {
     door: Arc<Mutex<Door>>,
+    figures: Arc<WebFigures>,
     client: IpAddr,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.door.lock().leave(self.client);
+        self.figures.connections.fetch_sub(1, Relaxed);
     }
 }
 
-async fn check_login(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    if access.allows(request.headers()) {
-        return next.run(request).await;
+async fn check_login(
+    State(access): State<Arc<Access>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !access.allows(request.headers()) {
+        return Refusal::NoLogin.into_response();
     }
-    Refusal::NoLogin.into_response()
+    if access.asks_login() {
+        request.extensions_mut().insert(LoggedIn);
+    }
+    next.run(request).await
+}
+
+async fn count(State(figures): State<Arc<WebFigures>>, request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    let class = usize::from(answer.status().as_u16() / 100).clamp(1, 5) - 1;
+    figures.answers[class].fetch_add(1, Relaxed);
+    answer
 }
 
 fn http1() -> http1::Builder {

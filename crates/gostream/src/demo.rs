@@ -81,6 +81,7 @@ fn context_in(place: &Path, context: Context) -> Context {
         web: WebSettings {
             api_port: 0,
             proxy_port: 0,
+            metrics_port: 0,
             ..context.config.web
         },
         ..context.config

@@ -49,6 +49,33 @@ fn probes_beside_a_playback_have_a_quarter_together() {
 }
 
 #[test]
+fn a_playback_that_somebody_watches_has_three_times_the_memory_of_one_that_seems_to_be() {
+    let mut arbiter = Arbiter::new(160);
+    let mut leases = Leases::default();
+    (1..=3).for_each(|tenant| arbiter.join(tenant, 10));
+    let watched = Want {
+        confirmed: true,
+        ..plays(500)
+    };
+    leases.take(arbiter.update(1, plays(500), 0));
+    leases.take(arbiter.update(2, watched, 0));
+    leases.take(arbiter.update(3, plays(0), 0));
+    // The floors, and then one part and three.
+    assert_eq!(leases.of([1, 2, 3]), [45, 115, 0]);
+    let less = Want {
+        confirmed: true,
+        ..plays(60)
+    };
+    leases.take(arbiter.update(2, less, 0));
+    assert_eq!(
+        leases.of([1, 2, 3]),
+        [100, 60, 0],
+        "what it does not want goes on"
+    );
+    arbiter.check_invariants();
+}
+
+#[test]
 fn beside_a_hungry_playback_one_probe_at_a_time_goes_on() {
     let mut arbiter = Arbiter::new(160);
     let mut leases = Leases::default();
@@ -202,7 +229,7 @@ proptest! {
         let mut leases = [0u64; 5];
         let mut held = [0u64; 5];
         for (tenant, playback, others, hungry, fill) in steps {
-            let want = Want { playback, others, hungry };
+            let want = Want { playback, others, hungry, confirmed: playback % 2 == 1 };
             let at = usize::try_from(tenant).unwrap_or(0);
             held[at] = if fill { leases[at] } else { held[at].min(leases[at]) };
             for granted in arbiter.update(tenant, want, held[at]) {

@@ -52,6 +52,8 @@ pub(crate) struct Cursor {
     pub(crate) last_read: Time,
     /// Its reader is served by blocks.
     pub(super) blockwise: bool,
+    /// It keeps its window however long it is silent: somebody watches.
+    pub(super) stays: bool,
     /// A parked cursor has no window until it is read again.
     pub(crate) parked: bool,
     /// Bytes ahead that it may have now; set by `Demand::share_windows`.
@@ -87,6 +89,7 @@ impl Cursor {
             sample_bytes: 0,
             last_read: now,
             blockwise: false,
+            stays: false,
             parked: false,
             window: first_window,
             lag: Duration::ZERO,
@@ -173,7 +176,7 @@ impl Cursor {
         } else {
             IDLE_PROBE
         };
-        if now - self.last_read > idle {
+        if !self.stays && now - self.last_read > idle {
             return 0;
         }
         let by_rate = self.bytes_in(WINDOW_SECONDS);

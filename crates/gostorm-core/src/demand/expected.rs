@@ -37,6 +37,7 @@ impl Demand {
         let mut cursor = Cursor::new(id, now, &here, &file, reader.consumed, None);
         cursor.comes(read);
         cursor.blockwise = reader.blockwise;
+        cursor.stays = reader.confirmed;
         reader.cursors.push(cursor);
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Reader {
     /// Bytes read sequentially by any cursor: tells a player from a probe.
     pub(super) consumed: u64,
     pub(super) class: ReaderClass,
+    /// Somebody watches, as a media server says.
+    pub(super) confirmed: bool,
     /// Since when it reads faster than a film.
     fast_since: Option<Time>,
     /// It is served by blocks: a window begins at the block where it is, not where its piece begins.
@@ -42,6 +44,7 @@ impl Reader {
             cursors: Vec::new(),
             consumed: 0,
             class: ReaderClass::Probe,
+            confirmed: false,
             fast_since: None,
             blockwise,
         }
@@ -78,7 +81,9 @@ impl Reader {
         let fast = self
             .fast_since
             .is_some_and(|since| now - since >= SCAN_AFTER);
-        self.class = if self.consumed < PLAYER_BYTES {
+        self.class = if self.confirmed {
+            ReaderClass::Playback
+        } else if self.consumed < PLAYER_BYTES {
             ReaderClass::Probe
         } else if fast {
             ReaderClass::Scan
@@ -87,13 +92,21 @@ impl Reader {
         };
     }
 
+    /// It was not fast until now.
+    pub(super) const fn forget_pace(&mut self) {
+        self.fast_since = None;
+    }
+
     /// The streams that have a window now.
     pub(super) fn live(&self) -> impl Iterator<Item = &Cursor> {
         self.cursors.iter().filter(|cursor| !cursor.parked)
     }
 
-    /// True when it plays, and did not stop long ago.
+    /// True when it plays, and did not stop long ago; a pause of who watches is no stop.
     pub(super) fn is_playing(&self, now: Time) -> bool {
+        if self.confirmed {
+            return true;
+        }
         let reads = |cursor: &Cursor| now - cursor.last_read <= IDLE_ALONE;
         self.class == ReaderClass::Playback && self.cursors.iter().any(reads)
     }

@@ -68,6 +68,11 @@ impl Tails {
         });
     }
 
+    /// True when the tail of this reader is wanted or kept.
+    pub(super) fn has(&self, reader: ReaderKey) -> bool {
+        self.tails.iter().any(|tail| tail.reader == reader)
+    }
+
     pub(super) fn close(&mut self, reader: ReaderKey) {
         self.tails.retain(|tail| tail.reader != reader);
     }

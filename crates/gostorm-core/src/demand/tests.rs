@@ -1,6 +1,7 @@
 //! Cursors, windows and the order of wanted pieces.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod confirmed;
 mod expected;
 
 use std::time::Duration;

@@ -100,6 +100,11 @@ impl Swarm {
         self.demand_moved = true;
     }
 
+    pub(super) fn confirm(&mut self, reader: ReaderKey, confirmed: bool) {
+        self.demand.confirm(self.now, reader, confirmed);
+        self.demand_moved = true;
+    }
+
     fn touch_pieces(&mut self, range: &Range<u64>) {
         for piece in self.layout.pieces_of(range) {
             self.held.touch(PieceIndex(piece));

@@ -27,10 +27,14 @@ pub struct Stats {
     pub readers: usize,
     /// Of them, those that play.
     pub playbacks: usize,
+    /// Of them, those that somebody watches, as a media server says.
+    pub confirmed: usize,
     /// Reads that wait.
     pub waiting_reads: usize,
     /// Bytes of pieces held.
     pub held_bytes: u64,
+    /// Pieces held.
+    pub held_pieces: usize,
     /// Bytes that may be held.
     pub lease_bytes: u64,
     /// Blocks asked for and not here.
@@ -159,8 +163,10 @@ impl Swarm {
                 .classes()
                 .filter(|(_, class)| *class == ReaderClass::Playback)
                 .count(),
+            confirmed: self.demand.confirmed_count(),
             waiting_reads: self.demand.waiting().len(),
             held_bytes: self.held.bytes(),
+            held_pieces: self.held.pieces().count(),
             lease_bytes: self.held.lease(),
             outstanding_blocks: self
                 .peers

@@ -144,6 +144,7 @@ impl Swarm {
             playback: with_room(ahead.playback),
             others: if served { with_room(ahead.others) } else { 0 },
             hungry: self.demand.is_hungry(self.now, &self.layout, verified),
+            confirmed: ahead.confirmed,
         };
         let held = self.held.bytes();
         // Small moves are not worth a message, but for bytes given back that others may wait for.
@@ -153,6 +154,7 @@ impl Swarm {
         if moved(want.playback, told.playback)
             || moved(want.others, told.others)
             || want.hungry != told.hungry
+            || want.confirmed != told.confirmed
             || held != self.told.1
         {
             self.told = (want, held);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gostorm_core::resolve::{Progress, ResolveInput};
-use gostorm_core::{Input, Patience, PeerKey, Time};
+use gostorm_core::{Input, Patience, PeerKey, Stats, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::errand::{self, Errand};
@@ -111,6 +111,8 @@ struct Driver {
     wishes: Vec<Wish>,
     /// The place among the waking torrents, and since when it is held.
     wake: Option<(OwnedSemaphorePermit, Instant)>,
+    /// What the totals of the process were told last.
+    told: Stats,
     /// The last turn.
     turned: Instant,
     idle_since: Option<Instant>,
@@ -190,6 +192,7 @@ impl Driver {
             opened: Vec::new(),
             wishes: Vec::new(),
             wake: None,
+            told: Stats::default(),
             turned: Instant::now(),
             idle_since: None,
             remembered: false,

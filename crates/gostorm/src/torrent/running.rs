@@ -7,13 +7,14 @@ mod end;
 mod extensions;
 mod hashing;
 mod look;
+mod readers;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gostorm_core::{
-    Expected, FailReason, HashTrees, Input, Layout, Output, PeerKey, Policy, ReaderKey, Swarm, Time,
+    FailReason, HashTrees, Input, Layout, Output, PeerKey, Policy, ReaderKey, Swarm, Time,
 };
 use gostorm_wire::{Info, Message, PieceIndex, PieceLayers};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -23,11 +24,9 @@ use super::doubts::Doubts;
 use super::errand::Errand;
 use super::links::Links;
 use super::reads::{PendingRead, PendingReads};
-use crate::cache::{PieceCache, READ_LEN_MAX};
-use crate::handle::{Opening, ReadRequest};
+use crate::cache::PieceCache;
 use crate::hasher::Hashed;
 use crate::peer::PeerWhat;
-use crate::place::Located;
 use crate::pool::BlockBuf;
 use crate::read::{ReadError, Served};
 
@@ -191,7 +190,11 @@ impl Running {
         let verified = policy == Policy::Verified;
         let serve = |bytes: &[u8]| {
             if let Some(reply) = reply.take() {
-                reply.send(Ok(Served { bytes, verified }));
+                reply.send(Ok(Served {
+                    bytes,
+                    verified,
+                    waited: true,
+                }));
             }
         };
         let piece_len = self.swarm.layout().piece_len();
@@ -231,141 +234,6 @@ impl Running {
                 FailReason::Shutdown => ReadError::ShuttingDown,
             };
             pending.reply.send(Err(error));
-        }
-    }
-
-    pub(super) fn open(&mut self, now: Time, links: &mut Links, opening: Opening) {
-        let Opening {
-            reader,
-            choice,
-            place,
-            on_doubt,
-            expected,
-        } = opening;
-        let file = choice(&self.info);
-        let span = file
-            .and_then(|file| self.swarm.layout().files().get(file))
-            .copied();
-        let Some((file, span)) = file.zip(span) else {
-            tracing::warn!(torrent = %links.info_hash, "the torrent has no such file");
-            self.readers.insert(reader, None);
-            return;
-        };
-        self.readers.insert(reader, Some((span.offset, span.len)));
-        let located = Located {
-            offset: span.offset,
-            len: span.len,
-            piece_len: self.swarm.layout().piece_len(),
-            cache: Arc::clone(&self.cache),
-        };
-        // A stream is opened once; a second value would be the same.
-        let _ = place.located.set(located);
-        let policy = match on_doubt {
-            Some(on_doubt) if links.shared.config.policy == Policy::Responsive => {
-                self.doubts.open(reader, file, on_doubt);
-                Policy::Responsive
-            }
-            Some(_) | None => Policy::Verified,
-        };
-        let input = Input::Open {
-            reader,
-            file,
-            policy,
-        };
-        self.input(now, links, input, None);
-        if let Some((offset, read)) = expected {
-            self.expect(now, links, reader, offset, read);
-        }
-    }
-
-    pub(super) fn close(&mut self, now: Time, links: &mut Links, reader: ReaderKey) {
-        if self.readers.remove(&reader).is_some() {
-            self.input(now, links, Input::Close { reader }, None);
-            self.doubts.close(reader);
-            if !self.swarm.is_exposed() {
-                self.doubts.settle();
-            }
-        }
-    }
-
-    /// A read by file offset; cut at the end of the file.
-    pub(super) fn read(
-        &mut self,
-        now: Time,
-        links: &mut Links,
-        request: ReadRequest,
-        deadline: Time,
-    ) {
-        let ReadRequest {
-            reader,
-            offset,
-            len,
-            reply,
-            ..
-        } = request;
-        let Some((base, file_len)) = self.readers.get(&reader).copied().flatten() else {
-            return reply.send(Err(ReadError::Unavailable));
-        };
-        let Ok(len) = u32::try_from(u64::from(len).min(file_len.saturating_sub(offset))) else {
-            return reply.send(Err(ReadError::Unavailable));
-        };
-        if len == 0 {
-            return reply.send(Ok(Served::NOTHING));
-        }
-        if len as usize > READ_LEN_MAX {
-            // The cache could not serve it when it was there.
-            return reply.send(Err(ReadError::Unavailable));
-        }
-        let offset = base + offset;
-        let range = offset..offset + u64::from(len);
-        let read = self.pending.insert(PendingRead {
-            reader,
-            offset,
-            len,
-            reply,
-        });
-        self.input(
-            now,
-            links,
-            Input::Read {
-                reader,
-                read,
-                range,
-                deadline,
-            },
-            None,
-        );
-    }
-
-    pub(super) fn position(
-        &mut self,
-        now: Time,
-        links: &mut Links,
-        reader: ReaderKey,
-        offset: u64,
-        len: u32,
-    ) {
-        if let Some((base, _)) = self.readers.get(&reader).copied().flatten() {
-            let range = base + offset..base + offset + u64::from(len);
-            self.input(now, links, Input::Position { reader, range }, None);
-        }
-    }
-
-    pub(super) fn expect(
-        &mut self,
-        now: Time,
-        links: &mut Links,
-        reader: ReaderKey,
-        offset: u64,
-        read: u64,
-    ) {
-        if let Some((base, _)) = self.readers.get(&reader).copied().flatten() {
-            let input = Input::Expect(Expected {
-                reader,
-                position: base.saturating_add(offset),
-                read,
-            });
-            self.input(now, links, input, None);
         }
     }
 

@@ -22,6 +22,7 @@ impl Links {
     /// A reader stood still.
     pub(super) fn stalled(&self, stall: Stall) {
         let torrent = self.info_hash;
+        self.shared.totals.stalled(&stall);
         if stall.served {
             tracing::info!(%torrent, "{stall}");
         } else {

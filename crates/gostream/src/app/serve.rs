@@ -4,23 +4,27 @@
 //! because somebody unmounted: the socket stops, waiting reads fail, the mount goes, trackers hear that we
 //! stop, the database is flushed.
 
+mod watching;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gostream_fs::{Backing, FsConfig, FsMetrics, Mounted, Publisher, SessionEnd, Unmounted};
+use gostream_fs::{Backing, FsConfig, Mounted, Publisher, SessionEnd, Unmounted};
 use gostream_http::{ApiParts, ControlSocket, Events};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::watching::Watching;
 use super::films::MountedFilms;
 use super::forwarding::nat_config;
 use super::happenings;
+use super::monitor::MountPart;
 use super::notify::{self, State};
 use super::parts::{Parts, listen_addresses};
-use super::source::EngineSource;
+use super::source::{EngineSource, WebSource};
 use super::torrents::{Backing as TorrentBacking, TorrentSettings, Torrents};
 use super::web::WebPorts;
 use crate::cli::{Context, Failure, output};
@@ -35,7 +39,8 @@ pub(crate) struct Server {
     parts: Parts,
     mounted: Mounted,
     watcher: Watcher,
-    /// Ends the control socket and the web ports.
+    watching: Watching,
+    /// Ends the control socket and the web ports but that of the metrics.
     stop_ports: CancellationToken,
     socket: JoinHandle<std::io::Result<()>>,
     web: Vec<JoinHandle<()>>,
@@ -137,23 +142,20 @@ impl Server {
         )?;
         let socket_path = context.directories.control_socket();
         let control = ControlSocket::bind(&socket_path)?;
-        let web = WebPorts::bind(&context.config.web)?;
+        let mut web = WebPorts::bind(&context.config.web)?;
+        let web_greeting = web.greeting();
         parts.warm.start(parts.read_deadline);
-        let cache = parts.warm.cache().cloned();
-        let source = Arc::new(EngineSource::new(parts.engine.clone(), cache));
-        let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(&source);
+        let watching = Watching::start(context, &parts, &mut web);
+        let source = &watching.source;
+        let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(source);
         let backing = Backing {
-            source: Arc::clone(&media),
+            source: media,
             editor: Some(parts.librarian.editor()),
-            inspector: Some(Arc::<EngineSource>::clone(&source)),
+            inspector: Some(Arc::<EngineSource>::clone(source)),
         };
         let (tree, broken, watch) = parts.shelf.open()?;
-        let mounted = gostream_fs::mount(
-            fs_config(context),
-            tree,
-            backing,
-            Arc::new(FsMetrics::default()),
-        );
+        let mounted =
+            gostream_fs::mount(fs_config(context), tree, backing, Arc::clone(&watching.fs));
         let mounted = mounted.map_err(|error| Failure::Failed(error.to_string()))?;
         source.set_mount(mounted.publisher(), mounted.events());
         parts.shelf.publish_to(mounted.publisher(), broken);
@@ -167,12 +169,16 @@ impl Server {
         )
         .map_err(|error| Failure::Failed(format!("cannot watch the library: {error}")))?;
         let ended = end_of(&mounted);
+        watching.monitor.mounted(MountPart {
+            point: mounted.point().to_owned(),
+            shown: mounted.publisher(),
+        });
         let stop_ports = CancellationToken::new();
-        let web_greeting = web.greeting();
-        let films = Arc::new(MountedFilms::new(media, mounted.publisher()));
+        let films = WebSource(Arc::clone(source));
+        let films = Arc::new(MountedFilms::new(Arc::new(films), mounted.publisher()));
         let asked_to_stop = CancellationToken::new();
         let shown = mounted.publisher();
-        let torrents = torrents(context, &parts, &source, shown, &asked_to_stop);
+        let torrents = torrents(context, &parts, source, shown, &asked_to_stop);
         let web = web.serve(films, Arc::new(torrents), &stop_ports);
         let librarian: Arc<dyn gostream_http::LibraryControl> =
             Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
@@ -187,6 +193,7 @@ impl Server {
             parts,
             mounted,
             watcher,
+            watching,
             stop_ports,
             socket,
             web,
@@ -231,6 +238,7 @@ impl Server {
 
     /// The way down. Everything is tried; what fails is logged.
     pub(crate) async fn stop(self) {
+        self.watching.monitor.stopping();
         self.stop_ports.cancel();
         let (mounted, watcher) = (self.mounted, self.watcher);
         if tokio::task::spawn_blocking(move || drop(watcher))
@@ -248,7 +256,8 @@ impl Server {
             Ok(Err(error)) => tracing::error!(%error, "cannot unmount"),
             Err(panic) => tracing::error!(%panic, "cannot unmount"),
         }
-        for port in self.web {
+        let monitor_port = self.watching.stop();
+        for port in self.web.into_iter().chain(monitor_port) {
             if let Err(error) = port.await {
                 tracing::error!(%error, "a web port ended badly");
             }

@@ -4,6 +4,7 @@
 //! `streams` tells a handle that looks from one that plays. Which file of the torrent a stub means is decided when the
 //! info dict is known.
 
+mod figures;
 mod film;
 mod streams;
 
@@ -12,12 +13,15 @@ use std::sync::{Arc, OnceLock};
 
 use gostorm::{Engine, EngineError, FileChoice, OnDoubt, OpenRequest};
 use gostorm_wire::{InfoHash, Magnet};
-use gostream_fs::{EventSender, MediaFile, MediaSource, OpenError, Publisher};
+use gostream_fs::{EventSender, MediaFile, MediaSource, NodeRef, OpenError, Publisher};
 use gostream_library::{Film, TorrentHash, match_file};
 use gostream_store::WarmCache;
 use gostream_store::warm::{Title, TitleKey};
 
+pub(super) use self::figures::{ReadFigures, Times};
 use self::film::{OpenFilm, Swarm, Warm};
+pub(super) use self::streams::PLAYS_FROM;
+use super::playback::{Opened, Positions, Registry, Via};
 use crate::librarian::torrent_files;
 
 /// The adapter.
@@ -27,15 +31,28 @@ pub(super) struct EngineSource {
     warm: Option<Arc<WarmCache>>,
     /// Knows the name of an inode; set once mounted, before the first open can come.
     names: OnceLock<Publisher>,
+    /// Knows every handle.
+    open: Arc<Registry>,
+    /// Knows where films were left.
+    positions: Arc<Positions>,
+    figures: Arc<ReadFigures>,
     /// Tells the kernel, from a thread of its own, which pages to forget; set with `names`.
     events: OnceLock<EventSender>,
 }
 
 impl EngineSource {
-    pub(super) const fn new(engine: Engine, warm: Option<Arc<WarmCache>>) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        warm: Option<Arc<WarmCache>>,
+        open: Arc<Registry>,
+        positions: Arc<Positions>,
+    ) -> Self {
         Self {
             engine,
             warm,
+            open,
+            positions,
+            figures: Arc::default(),
             names: OnceLock::new(),
             events: OnceLock::new(),
         }
@@ -54,6 +71,11 @@ impl EngineSource {
         Some(Arc::new(move |range: Range<u64>| {
             events.invalidate(ino, range.start, range.end - range.start);
         }))
+    }
+
+    /// How reads went.
+    pub(super) fn figures(&self) -> Arc<ReadFigures> {
+        Arc::clone(&self.figures)
     }
 
     pub(super) const fn engine(&self) -> &Engine {
@@ -81,11 +103,67 @@ impl EngineSource {
     }
 
     fn name_of(&self, ino: u64) -> String {
+        self.node(ino, |node| node.name().to_owned())
+    }
+
+    /// What the tree says of an inode; nothing if it does not know it.
+    fn node(&self, ino: u64, say: impl FnOnce(NodeRef<'_>) -> String) -> String {
         let tree = self.names.get().map(Publisher::tree);
         tree.as_ref()
             .and_then(|tree| tree.get(ino))
-            .map(|node| node.name().to_owned())
+            .map(say)
             .unwrap_or_default()
+    }
+
+    fn open_film(
+        &self,
+        film: &Arc<Film>,
+        ino: u64,
+        via: Via,
+    ) -> Result<Box<dyn MediaFile>, OpenError> {
+        let swarm = Swarm {
+            engine: self.engine.clone(),
+            request: request_of(film),
+            choice: self.choice(ino, film),
+            on_doubt: self.on_doubt(ino),
+        };
+        let warm = self.warm(film);
+        let opened = Opened {
+            ino,
+            path: self.node(ino, |node| node.path()),
+            hash: film.hash,
+            index: film.index,
+            size: film.size,
+            imdb: film.imdb.clone(),
+            via,
+        };
+        self.opened(swarm, warm, opened)
+    }
+
+    fn opened(
+        &self,
+        swarm: Swarm,
+        warm: Option<(Arc<WarmCache>, Arc<Title>)>,
+        opened: Opened,
+    ) -> Result<Box<dyn MediaFile>, OpenError> {
+        let warm = warm.map(|(cache, title)| Warm { cache, title });
+        let entry = self.open.open(opened);
+        let positions = Arc::clone(&self.positions);
+        match OpenFilm::new(swarm, warm, entry, Arc::clone(&self.figures), positions) {
+            Ok(film) => Ok(Box::new(film)),
+            Err(EngineError::Overloaded) => Err(OpenError::Busy),
+            Err(EngineError::ShuttingDown) => Err(OpenError::ShuttingDown),
+            Err(EngineError::Listen(_) | EngineError::Threads(_)) => Err(OpenError::Io),
+        }
+    }
+}
+
+/// The same films, opened for a web port.
+pub(super) struct WebSource(pub(super) Arc<EngineSource>);
+
+impl MediaSource for WebSource {
+    fn open(&self, film: &Arc<Film>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
+        self.0.open_film(film, ino, Via::Http)
     }
 }
 
@@ -109,35 +187,19 @@ impl EngineSource {
         warm: Option<(u32, u64)>,
     ) -> Result<Box<dyn MediaFile>, OpenError> {
         let hash = TorrentHash(request.info_hash.0);
-        let warm = warm.and_then(|(index, len)| self.kept(TitleKey { hash, index }, len));
+        let kept = warm.and_then(|(index, len)| self.kept(TitleKey { hash, index }, len));
         let swarm = Swarm {
             engine: self.engine.clone(),
             request,
             choice,
             on_doubt: None,
         };
-        opened(swarm, warm.map(|(cache, title)| Warm { cache, title }))
+        self.opened(swarm, kept, Opened::without_stub(hash, warm))
     }
 }
 
 impl MediaSource for EngineSource {
     fn open(&self, film: &Arc<Film>, ino: u64) -> Result<Box<dyn MediaFile>, OpenError> {
-        let swarm = Swarm {
-            engine: self.engine.clone(),
-            request: request_of(film),
-            choice: self.choice(ino, film),
-            on_doubt: self.on_doubt(ino),
-        };
-        let warm = self.warm(film);
-        opened(swarm, warm.map(|(cache, title)| Warm { cache, title }))
-    }
-}
-
-fn opened(swarm: Swarm, warm: Option<Warm>) -> Result<Box<dyn MediaFile>, OpenError> {
-    match OpenFilm::new(swarm, warm) {
-        Ok(film) => Ok(Box::new(film)),
-        Err(EngineError::Overloaded) => Err(OpenError::Busy),
-        Err(EngineError::ShuttingDown) => Err(OpenError::ShuttingDown),
-        Err(EngineError::Listen(_) | EngineError::Threads(_)) => Err(OpenError::Io),
+        self.open_film(film, ino, Via::Mount)
     }
 }

@@ -2,17 +2,24 @@
 
 use std::sync::Arc;
 
-use gostream_http::{Access, FilmLibrary, TorrentService, WebPort, proxy, torrserver};
+use gostream_http::{
+    Access, FilmLibrary, Monitor, TorrentService, WebFigures, WebPort, monitor, proxy, torrserver,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::config::WebSettings;
 
+/// What Jellyfin listens at unless it is told otherwise.
+const JELLYFIN_PORT: u16 = 8096;
+
 /// Bound ports.
 pub(super) struct WebPorts {
     api: Option<WebPort>,
     proxy: Option<WebPort>,
+    monitor: Option<WebPort>,
+    webhook_key: String,
     access: Access,
 }
 
@@ -24,22 +31,50 @@ impl WebPorts {
         Ok(Self {
             api: bind("api_listen_port", settings.api_port, &access)?,
             proxy: bind("proxy_listen_port", settings.proxy_port, &access)?,
+            monitor: bind("metrics_port", settings.metrics_port, &access)?,
+            webhook_key: settings.webhook_key.clone(),
             access,
         })
     }
 
     /// What a user wants to know of them, a line each.
     pub(super) fn greeting(&self) -> Vec<String> {
-        let ports = [("API port", &self.api), ("proxy port", &self.proxy)];
-        let bound = ports
-            .into_iter()
-            .filter_map(|(name, port)| Some((name, port.as_ref()?.port().ok()?)));
-        bound
-            .map(|(name, port)| format!("{name}: {port}"))
+        let ports = self.named().into_iter();
+        ports
+            .filter_map(|(name, port)| Some(format!("{name} port: {}", port.port().ok()?)))
             .collect()
     }
 
-    /// Serves them until `stop`.
+    /// What each port counts, by its name.
+    pub(super) fn figures(&self) -> Vec<(&'static str, Arc<WebFigures>)> {
+        let ports = self.named().into_iter();
+        ports.map(|(name, port)| (name, port.figures())).collect()
+    }
+
+    fn named(&self) -> Vec<(&'static str, &WebPort)> {
+        let ports = [
+            ("API", &self.api),
+            ("proxy", &self.proxy),
+            ("metrics", &self.monitor),
+        ];
+        let open = ports.into_iter();
+        open.filter_map(|(name, port)| Some((name, port.as_ref()?)))
+            .collect()
+    }
+
+    /// Serves the metrics port, from before there is a mount until after it is gone.
+    pub(super) fn serve_monitor(
+        &mut self,
+        shown: Arc<dyn Monitor>,
+        stop: &CancellationToken,
+    ) -> Option<JoinHandle<()>> {
+        let port = self.monitor.take()?;
+        let routes = monitor(shown, &self.webhook_key);
+        let served = port.serve(routes, stop.clone().cancelled_owned());
+        Some(tokio::spawn(served))
+    }
+
+    /// Serves the others until `stop`.
     pub(super) fn serve(
         self,
         films: Arc<dyn FilmLibrary>,
@@ -79,8 +114,13 @@ fn bind(key: &str, port: u16, access: &Access) -> Result<Option<WebPort>, Failur
     WebPort::bind(port, access.clone())
         .map(Some)
         .map_err(|error| {
+            let jellyfin = if port == JELLYFIN_PORT {
+                " (Jellyfin has this port by default)"
+            } else {
+                ""
+            };
             Failure::Failed(format!(
-                "cannot listen at port {port}: {error}; set {key} to another one, or to 0 for none"
+                "cannot listen at port {port}: {error}{jellyfin}; set {key} to another one, or to 0 for none"
             ))
         })
 }

@@ -43,7 +43,7 @@ impl Place {
         // A test that asks at a web port opens it.
         document.insert("proxy_listen_port".to_owned(), json!(0));
         document.insert("api_listen_port".to_owned(), json!(0));
-        document.insert("metrics_port".to_owned(), json!(free_port()));
+        document.insert("metrics_port".to_owned(), json!(0));
         let url = format!("http://127.0.0.1:{}", free_port());
         document.insert("gostorm_url".to_owned(), json!(url));
         // Nothing of a test goes to the internet.

@@ -61,6 +61,9 @@ impl Driver {
                 offset,
                 read,
             } => running.expect(now, links, reader, offset, read),
+            Command::Confirm { reader, confirmed } => {
+                running.confirm(now, links, reader, confirmed)
+            }
             Command::Close { reader } => running.close(now, links, reader),
             Command::Resolve { done, .. } => {
                 // Who asked may have gone.
@@ -98,6 +101,12 @@ impl Driver {
                     opening.expected = Some((offset, read));
                 }
             }
+            Command::Confirm { reader, confirmed } => {
+                let mut opened = self.opened.iter_mut();
+                if let Some(opening) = opened.find(|open| open.reader == reader) {
+                    opening.confirmed = confirmed;
+                }
+            }
             Command::Position { .. }
             | Command::Inspect { .. }
             | Command::Glimpse { .. }
@@ -129,8 +138,18 @@ impl Driver {
         }
     }
 
+    /// Adds to the totals of the process what was counted since the last time.
+    pub(super) fn tell_totals(&mut self) {
+        if let Phase::Running(running) = &self.phase {
+            let now = running.swarm.stats();
+            self.links.shared.totals.add(&self.told, &now);
+            self.told = now;
+        }
+    }
+
     pub(super) fn state(&mut self) -> TorrentState {
         self.measure();
+        self.tell_totals();
         let (now, trackers) = (self.now(), &self.links.trackers);
         let web_seeds = self.links.web_seeds.states();
         match &self.phase {
@@ -285,6 +304,7 @@ fn refuse(command: Command, why: &ResolveError) {
         Command::Open(_)
         | Command::Position { .. }
         | Command::Expect { .. }
+        | Command::Confirm { .. }
         | Command::Close { .. }
         | Command::Inspect { .. }
         | Command::Glimpse { .. }

@@ -104,6 +104,7 @@ impl Driver {
     /// Answers every read, tells the trackers, gives every byte back.
     pub(super) async fn finish(mut self) {
         let now = self.now();
+        self.tell_totals();
         if self.forgotten {
             // From now on an open of it wakes it anew.
             self.links

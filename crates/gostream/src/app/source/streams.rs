@@ -13,7 +13,7 @@ pub(super) const CONTINUES_WITHIN: u64 = 2 << 20;
 const MARK: u64 = 1 << 20;
 /// Who read so much in sequence plays: ffprobe reads 0.5 MB of a film, through Samba and the kernel's read-ahead up to
 /// 4 MiB.
-pub(super) const PLAYS_FROM: u64 = 4 << 20;
+pub(in crate::app) const PLAYS_FROM: u64 = 4 << 20;
 
 #[derive(Clone, Copy, Debug)]
 struct Stream {

@@ -99,7 +99,7 @@ pub(super) const KEYS: &[Key] = &[
         PORTS,
         "",
         Some(|c, n| c.web.metrics_port = port(n)),
-        "Port of the metrics and of the control panel, which this version does not open.",
+        "Port of metrics, health and webhooks; 0 opens none. Jellyfin has the same by default.",
     ),
     int(
         "metadata_cache_size_mb",

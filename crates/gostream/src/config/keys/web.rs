@@ -52,6 +52,14 @@ pub(super) const KEYS: &[Key] = &[
         "Token that the web ports take in place of name and password (Authorization: Bearer).",
     )
     .hidden(),
+    text(
+        "webhook_key",
+        "",
+        Form::Any,
+        Some(|c, v| v.clone_into(&mut c.web.webhook_key)),
+        "What webhooks of media servers must bring as ?key=; empty: nothing.",
+    )
+    .hidden(),
     list(
         "cors_origins",
         &[],

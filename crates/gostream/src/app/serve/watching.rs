@@ -1,0 +1,84 @@
+//! Who watches and what is seen of it: the source of films, the open ones, webhooks, and the metrics port.
+//!
+//! Started before there is a mount, so that the port can say that it is not ready, and stopped after it is gone.
+
+use std::sync::Arc;
+
+use gostream_fs::FsMetrics;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::monitor::{self, ServerMonitor};
+use crate::app::parts::Parts;
+use crate::app::playback::{Playbacks, Positions, Registry};
+use crate::app::source::EngineSource;
+use crate::app::web::WebPorts;
+use crate::cli::Context;
+
+/// See the module.
+pub(super) struct Watching {
+    pub(super) source: Arc<EngineSource>,
+    pub(super) monitor: Arc<ServerMonitor>,
+    pub(super) fs: Arc<FsMetrics>,
+    stop: CancellationToken,
+    port: Option<JoinHandle<()>>,
+}
+
+impl Watching {
+    pub(super) fn start(context: &Context, parts: &Parts, web: &mut WebPorts) -> Self {
+        let open = Arc::<Registry>::default();
+        let positions = Arc::new(Positions::new(Arc::clone(&parts.store)));
+        let keep = Arc::clone(&positions);
+        open.set_on_close(move |handle| keep.save([handle]));
+        let stop = CancellationToken::new();
+        let source = Arc::new(EngineSource::new(
+            parts.engine.clone(),
+            parts.warm.cache().cloned(),
+            Arc::clone(&open),
+            Arc::clone(&positions),
+        ));
+        let playbacks = Playbacks::start(
+            parts.engine.clone(),
+            Arc::clone(&open),
+            positions,
+            stop.clone(),
+        );
+        let fs = Arc::<FsMetrics>::default();
+        let monitor = Arc::new(ServerMonitor::new(monitor::Parts {
+            engine: parts.engine.clone(),
+            store: Arc::clone(&parts.store),
+            shelf: Arc::clone(&parts.shelf),
+            warm: Arc::clone(&parts.warm),
+            fs: Arc::clone(&fs),
+            reads: source.figures(),
+            open,
+            playbacks,
+            web: web.figures(),
+            config_source: config_source(context),
+            connections_per_torrent: context.config.engine.connections_per_torrent,
+            wakes_at_a_time: context.config.engine.wakes_at_a_time,
+        }));
+        let shown: Arc<dyn gostream_http::Monitor> = Arc::<ServerMonitor>::clone(&monitor);
+        let port = web.serve_monitor(shown, &stop);
+        Self {
+            source,
+            monitor,
+            fs,
+            stop,
+            port,
+        }
+    }
+
+    /// Ends the task of the webhooks and the port; the port's task, to be waited for.
+    pub(super) fn stop(self) -> Option<JoinHandle<()>> {
+        self.stop.cancel();
+        self.port
+    }
+}
+
+/// Where the settings come from, for the figures.
+fn config_source(context: &Context) -> String {
+    let file = context.config_file.as_ref();
+    file.map(|file| file.display().to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,250 @@
+//! What webhooks of media servers bring about in the built program, seen at its metrics port.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::http::{Answer, request};
+use crate::harness::server::Server;
+use crate::harness::swarm::SharedFilm;
+use crate::harness::{free_port, wait};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const BOUNDARY: &str = "----------------------------b7f1";
+
+/// A server with one film, which a seeder shares.
+struct Watched {
+    port: u16,
+    server: Server,
+    /// In the mount.
+    path: String,
+    _film: SharedFilm,
+}
+
+impl Watched {
+    fn start(settings: Value) -> Self {
+        let film = SharedFilm::start();
+        let port = free_port();
+        let mut all = json!({"metrics_port": port});
+        all.as_object_mut()
+            .unwrap()
+            .extend(settings.as_object().unwrap().clone());
+        let server = Server::start(all);
+        let shown = server.add(&film.magnet());
+        let path = shown[0].strip_prefix(&server.mount).unwrap();
+        Self {
+            port,
+            path: path.to_str().unwrap().to_owned(),
+            server,
+            _film: film,
+        }
+    }
+
+    fn open(&self) -> File {
+        let file = File::open(self.server.mount.join(&self.path)).unwrap();
+        file.read_exact_at(&mut [0; 4096], 0).unwrap();
+        file
+    }
+
+    fn base_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap()
+    }
+
+    fn post(&self, path: &str, kind: &str, body: &str) -> Answer {
+        let headers = [("Content-Type", kind)];
+        request(self.port, "POST", path, &headers, body.as_bytes()).unwrap()
+    }
+
+    /// As Plex posts it, with a picture.
+    fn plex(&self, event: &str, player: &str) -> Answer {
+        let payload = json!({
+            "event": event, "user": true, "owner": true, "Account": {"id": 1, "title": "ada"},
+            "Server": {"title": "attic", "uuid": "9c1f"},
+            "Player": {"local": true, "title": "Living room", "uuid": player},
+            "Metadata": {"librarySectionType": "movie", "ratingKey": "812", "type": "movie",
+                "guid": "plex://movie/5d9c0a1b2c3d4e5f60718293", "Guid": [{"id": "tmdb://4567"}],
+                "title": "Something in another language", "year": 2031, "librarySectionID": 2,
+                "Media": [{"Part": [{"file": format!("/elsewhere/{}", self.base_name())}]}]},
+        });
+        let body = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\
+             Content-Type: application/json\r\n\r\n{payload}\r\n\
+             --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"thumb\"; filename=\"thumb.jpg\"\r\n\
+             Content-Type: image/jpeg\r\n\r\n{}\r\n--{BOUNDARY}--\r\n",
+            "j".repeat(300_000)
+        );
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.post("/plex/webhook", &kind, &body)
+    }
+
+    /// As Jellyfin posts it by our template: JSON that it calls text.
+    fn jellyfin(&self, event: &str, device: &str) -> Answer {
+        let body = format!(
+            r#"{{"event":"{event}","item_type":"Movie","item_id":"i1","title":"The "Lamp"","series":"",
+            "season":"","episode":"","year":,"imdb":"","tmdb":"","path":"D:\films\{}",
+            "position_ticks":"0","paused":"False","device":"{device}","user":"ada"}}"#,
+            self.base_name()
+        );
+        self.post("/webhook", "text/plain; charset=utf-8", &body)
+    }
+
+    fn playbacks(&self) -> Vec<Value> {
+        let body = request(self.port, "GET", "/metrics/playbacks", &[], b"")
+            .unwrap()
+            .body;
+        let shown: Value = serde_json::from_str(&body).unwrap();
+        shown["playbacks"].as_array().unwrap().clone()
+    }
+
+    fn figure(&self, series: &str) -> f64 {
+        let text = request(self.port, "GET", "/metrics/prometheus", &[], b"")
+            .unwrap()
+            .body;
+        let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let (_, number) = lines.find(|(name, _)| *name == series).unwrap();
+        number.parse().unwrap()
+    }
+
+    /// Waits until so many readers of the engine play since somebody watches.
+    fn until_confirmed(&self, readers: f64) {
+        wait::until("the engine knows who watches", LIMIT, || {
+            (self.figure("gostream_readers_confirmed") == readers).then_some(())
+        });
+        let of_films = if readers > 0.0 { 1.0 } else { 0.0 };
+        assert_eq!(self.figure("gostream_films_confirmed"), of_films);
+    }
+}
+
+fn status(answer: &Answer) -> String {
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    format!(
+        "{} {}",
+        answer.status,
+        body["status"].as_str().unwrap_or("-")
+    )
+}
+
+#[test]
+fn plex_confirms_and_releases_a_playback_that_has_hardly_read() {
+    let watched = Watched::start(json!({}));
+    let file = watched.open();
+    let shown = watched.playbacks();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0]["path"], watched.path.as_str());
+    assert_eq!(
+        (&shown[0]["plays"], &shown[0]["confirmed"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(watched.figure("gostream_readers{class=\"playback\"}"), 0.0);
+    assert_eq!(status(&watched.plex("media.play", "tv-01")), "200 ok");
+    watched.until_confirmed(1.0);
+    assert_eq!(watched.figure("gostream_readers{class=\"playback\"}"), 1.0);
+    // A pause ends nothing, a second handle is confirmed as it opens.
+    assert_eq!(status(&watched.plex("media.pause", "tv-01")), "200 ignored");
+    let second = watched.open();
+    watched.until_confirmed(2.0);
+    assert_eq!(status(&watched.plex("media.stop", "tv-01")), "200 ok");
+    watched.until_confirmed(0.0);
+    assert_eq!(
+        watched.figure("gostream_webhooks_total{outcome=\"matched\"}"),
+        2.0
+    );
+    drop((file, second));
+}
+
+#[test]
+fn a_film_is_released_when_its_last_viewer_stops() {
+    let watched = Watched::start(json!({}));
+    let _file = watched.open();
+    watched.jellyfin("PlaybackStart", "d1");
+    watched.plex("media.play", "tv-01");
+    watched.until_confirmed(1.0);
+    wait::until("both are heard", LIMIT, || {
+        (watched.figure("gostream_webhooks_total{outcome=\"matched\"}") == 2.0).then_some(())
+    });
+    for _ in 0..20 {
+        assert_eq!(
+            status(&watched.jellyfin("PlaybackProgress", "d1")),
+            "200 ok"
+        );
+    }
+    watched.plex("media.stop", "tv-01");
+    wait::until("the stop is heard", LIMIT, || {
+        (watched.figure("gostream_webhooks_total{outcome=\"unmatched\"}") == 1.0).then_some(())
+    });
+    watched.until_confirmed(1.0);
+    watched.jellyfin("PlaybackStop", "d1");
+    watched.until_confirmed(0.0);
+}
+
+#[test]
+fn a_webhook_that_comes_before_the_film_is_opened_counts_when_it_is() {
+    let watched = Watched::start(json!({}));
+    assert_eq!(status(&watched.jellyfin("PlaybackStart", "d1")), "200 ok");
+    assert_eq!(watched.figure("gostream_films_confirmed"), 0.0);
+    let file = watched.open();
+    watched.until_confirmed(1.0);
+    // Nobody ever says that it stopped. The torrent is kept for who opens it again.
+    drop(file);
+    wait::until("it is closed", LIMIT, || {
+        watched.playbacks().is_empty().then_some(())
+    });
+    assert_eq!(watched.figure("gostream_films_confirmed"), 1.0);
+    let _again = watched.open();
+    watched.until_confirmed(1.0);
+}
+
+#[test]
+fn wrong_webhooks_are_refused_and_told_of_once() {
+    let watched = Watched::start(json!({"webhook_key": "k3y", "log_level": "WARN"}));
+    let text = "text/plain";
+    let form = format!("multipart/form-data; boundary={BOUNDARY}");
+    for _ in 0..5 {
+        for (path, kind, body, expected) in [
+            ("/webhook", text, "{}", 403),
+            ("/webhook?key=other", text, "{}", 403),
+            ("/webhook?key=k3y", text, "no json", 400),
+            ("/webhook?key=k3y", text, "[]", 400),
+            ("/webhook?key=k3y", form.as_str(), "no form", 400),
+            ("/webhook?key=k3y", "multipart/form-data", "x", 400),
+            ("/webhook?key=k3y", text, "", 200),
+            ("/webhook?key=k3y", text, "{}", 200),
+            (
+                "/webhook?key=k3y",
+                text,
+                r#"{"event":"media.unheard-of","Metadata":{}}"#,
+                200,
+            ),
+            (
+                "/plex/webhook?key=k3y",
+                text,
+                r#"{"event":"library.new","Metadata":{"type":"track"}}"#,
+                200,
+            ),
+        ] {
+            assert_eq!(
+                watched.post(path, kind, body).status,
+                expected,
+                "{path} {kind} {body}"
+            );
+        }
+    }
+    let log = watched.server.log();
+    let warned = log
+        .lines()
+        .filter(|line| line.contains("a webhook is wrong"))
+        .count();
+    assert_eq!(warned, 3, "the key, the body, the event\n{log}");
+    let large = "x".repeat(11 << 20);
+    let answer = request(
+        watched.port,
+        "POST",
+        "/webhook?key=k3y",
+        &[],
+        large.as_bytes(),
+    );
+    // It may be refused before all of it was sent.
+    assert!(answer.is_none_or(|answer| answer.status == 413));
+}
