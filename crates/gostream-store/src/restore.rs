@@ -10,8 +10,9 @@
 //! last, and what was done is not done again.
 
 use std::{
-    fs, io,
-    os::unix::fs::MetadataExt as _,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -36,6 +37,8 @@ const STAGED_AT: &str = "staged-at";
 /// A killed `restore` leaves its folder; another one this much later removes it.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 const STAGING_PREFIX: &str = ".gostream-restore-";
+/// A restored state that is in place, while what is left of its folder is removed.
+const DONE: &str = ".gostream-restore-done";
 
 /// A backup that was unpacked and found whole.
 #[derive(Debug)]
@@ -125,6 +128,10 @@ pub fn put_in_place(
     database: &Path,
     library: &StubTree,
 ) -> Result<Option<Placed>, BackupError> {
+    let done = state.join(DONE);
+    if done.exists() {
+        remove_leftover(&done);
+    }
     let waiting = state.join(WAITING);
     if !waiting.is_dir() {
         return Ok(None);
@@ -149,7 +156,10 @@ pub fn put_in_place(
         placing.placed.settings = Some(settings);
     }
     placing.database(&waiting.join(DATABASE), database)?;
-    fs::remove_dir_all(&waiting).map_err(BackupError::io("remove", &waiting))?;
+    // Under another name first: what is half removed must not be taken for a state that waits.
+    fs::rename(&waiting, &done).map_err(BackupError::io("rename", &waiting))?;
+    atomic::sync_folder(state).map_err(BackupError::io("sync the folder", state))?;
+    remove_leftover(&done);
     let Placing { aside, mut placed } = placing;
     placed.aside = aside.is_dir().then_some(aside);
     Ok(Some(placed))
@@ -188,7 +198,7 @@ impl Placing {
                 }
             }
             make_folders(tree.root(), names::split(&file.path).0)?;
-            place(&to, &bytes, MODE_PUBLIC, Some(file.mtime))?;
+            move_or_copy(&from, &to, &bytes, file.mtime)?;
         }
         Ok(())
     }
@@ -255,6 +265,24 @@ fn may_be_replaced(path: &str, there: &fs::Metadata) -> bool {
 
 fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
+}
+
+/// A rename costs the least; the library may lie on another disk.
+fn move_or_copy(
+    from: &Path,
+    to: &Path,
+    bytes: &[u8],
+    mtime: SystemTime,
+) -> Result<(), BackupError> {
+    fs::set_permissions(from, Permissions::from_mode(MODE_PUBLIC))
+        .map_err(BackupError::io("set the mode of", from))?;
+    if let Some(folder) = to.parent() {
+        own_like_folder(from, folder);
+    }
+    if fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    place(to, bytes, MODE_PUBLIC, Some(mtime))
 }
 
 /// Writes a file whole, without a sync of its own.
@@ -357,12 +385,15 @@ fn remove_leftovers(state: &Path) {
             .starts_with(STAGING_PREFIX);
         let age = entry.metadata().and_then(|found| found.modified()).ok();
         let is_old = age.is_some_and(|time| time.elapsed().is_ok_and(|age| age > LEFTOVER_AGE));
-        if ours
-            && is_old
-            && let Err(error) = fs::remove_dir_all(entry.path())
-        {
-            tracing::warn!(path = %entry.path().display(), %error, "a leftover of a restore stays");
+        if ours && is_old {
+            remove_leftover(&entry.path());
         }
+    }
+}
+
+fn remove_leftover(folder: &Path) {
+    if let Err(error) = fs::remove_dir_all(folder) {
+        tracing::warn!(path = %folder.display(), %error, "a leftover of a restore stays");
     }
 }
 

@@ -230,6 +230,58 @@ fn a_restore_that_was_cut_short_anywhere_goes_on_at_the_next_start() {
 }
 
 #[test]
+fn what_is_left_of_a_restore_that_is_done_is_removed_and_nothing_else() {
+    let place = Place::new();
+    place.add(1, 1000);
+    let archive = place.backup("b.tar");
+    place.stage(&archive).unwrap();
+    place.put_in_place().unwrap().unwrap();
+    place.add(2, 1000);
+    let done = place.state().join(DONE);
+    fs::create_dir_all(done.join("library/movies")).unwrap();
+    fs::write(done.join("gostream.db"), b"the old one").unwrap();
+    assert_eq!(place.put_in_place().unwrap(), None);
+    assert!(!done.exists());
+    assert_eq!(place.bans(), 2);
+}
+
+#[test]
+fn what_is_put_in_place_belongs_to_the_owner_of_its_folder_and_keeps_its_time() {
+    let old = Place::new();
+    old.add(1, 1000);
+    let stub = old.path("library/movies/1.mkv");
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
+    fs::File::open(&stub).unwrap().set_modified(time).unwrap();
+    let archive = old.backup("b.tar");
+    let new = Place::new();
+    fs::create_dir_all(new.state()).unwrap();
+    // Only root can give folders away, and only root needs what is tested here.
+    if rustix::process::geteuid().is_root() {
+        for folder in [new.state(), new.path("library")] {
+            std::os::unix::fs::chown(folder, Some(65_534), Some(65_533)).unwrap();
+        }
+    }
+    let waiting = new.stage(&archive).unwrap();
+    let owner = |path: &Path| {
+        let found = fs::metadata(path).unwrap();
+        (found.uid(), found.gid())
+    };
+    let expected = owner(&new.state());
+    assert_eq!(owner(&waiting.join("library/movies/1.mkv")), expected);
+    new.put_in_place().unwrap().unwrap();
+    for path in [
+        "state/gostream.db",
+        "library/movies",
+        "library/movies/1.mkv",
+    ] {
+        assert_eq!(owner(&new.path(path)), expected, "{path}");
+    }
+    let found = fs::metadata(new.path("library/movies/1.mkv")).unwrap();
+    assert_eq!(found.modified().unwrap(), time);
+    assert_eq!(found.permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
 fn real_films_folders_and_links_in_the_way_stay() {
     let place = Place::new();
     for number in 1..=4 {

@@ -19,6 +19,7 @@ mod limits;
 mod memory;
 mod mounts;
 mod ports;
+mod restore;
 mod warm;
 mod writable;
 
@@ -67,6 +68,7 @@ pub fn examine(
         ]
         .map(|(what, path)| writable::judge(what, &writable::look(path))),
     );
+    findings.push(restore::judge(&restore::look(&directories.state)));
     findings.push(library::judge(status));
     findings.push(disk::judge(&disk::look(&directories.state)));
     let folder = directories.warm();

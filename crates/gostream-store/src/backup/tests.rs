@@ -393,3 +393,35 @@ fn entries_beyond_their_bound_and_doubles_are_refused() {
         Err(BackupError::Damaged { .. })
     ));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+
+    #[test]
+    fn a_backup_with_any_bytes_in_it_makes_nothing_outside_its_folder(
+        changes in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 1..20),
+        cut in proptest::prelude::any::<Option<proptest::sample::Index>>(),
+    ) {
+        let place = Place::filled();
+        let archive = place.spoilt(|bytes| {
+            for (at, byte) in &changes {
+                // Most of it is the database: every second change hits a header.
+                let at = at.index(bytes.len());
+                let at = if byte % 2 == 0 { at } else { at / 512 * 512 + at % 160 };
+                let at = at.min(bytes.len() - 1);
+                bytes[at] = *byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+        });
+        let names = |folder: &Path| -> Vec<_> {
+            let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let before = names(place.folder.path());
+        let _ = place.unpack(&archive);
+        proptest::prop_assert_eq!(names(place.folder.path()), before);
+    }
+}

@@ -70,6 +70,8 @@ fn a_restore_beside_a_running_server_waits_for_its_next_start() {
         "{said:?}"
     );
     assert!(!stub(place, "movies/A.mkv").exists());
+    let said = place.run(&["doctor"]).out;
+    assert!(said.contains("a restored state waits in"), "{said}");
 
     let (_, after) = server.stop();
     let server = Server::start_in(after.place);

@@ -82,6 +82,41 @@ fn a_database_that_another_program_holds_is_named_at_the_start() {
 }
 
 #[test]
+fn a_database_that_another_program_holds_later_fails_writes_by_name_and_reads_go_on() {
+    let torrent = Torrent::make(&media::bytes(8), 64 * 1024, None, &[]);
+    let seeder = Peer::seeder(&torrent, "127.0.0.2", &[]);
+    let server = Server::start_in(Place::new(json!({})));
+    let film = server
+        .add(&torrent.magnet_of_peers(&[seeder.address]))
+        .remove(0);
+    let (original, playing) = (
+        File::open(&torrent.data).unwrap(),
+        File::open(&film).unwrap(),
+    );
+    let small = server.place.data_dir.join("small.torrent");
+    small_torrent(&small, "Small 2031", 10);
+
+    let holder = hold(&server.place, "BEGIN IMMEDIATE");
+    let said = server.place.run(&["add", small.to_str().unwrap()]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err
+            .contains("gostream.db is in use by another program"),
+        "{said:?}"
+    );
+    assert_same(&original, &playing, 0, MIB_LEN);
+    assert_eq!(server.place.run(&["ls"]).success().lines().count(), 1);
+    // Who only reads is not kept waiting.
+    let copy = server.place.data_dir.join("backup.tar");
+    server
+        .place
+        .run(&["backup", copy.to_str().unwrap()])
+        .success();
+    drop(holder);
+    server.add(small.to_str().unwrap());
+}
+
+#[test]
 fn a_damaged_database_is_left_alone_until_a_backup_takes_its_place() {
     let place = Place::new(json!({}));
     write(&place.library().join("movies/A.mkv"), 1);
