@@ -15,6 +15,7 @@ One connection is kept from first to last. Each line is answered by one JSON lin
 
 import argparse
 import concurrent.futures
+import faulthandler
 import hashlib
 import json
 import random
@@ -24,6 +25,8 @@ import smbclient
 from smbprotocol.exceptions import SMBException, SMBOSError
 
 MIB = 1 << 20
+# A request that takes so many seconds hangs: where each thread stands goes to the standard error.
+HANGS = 60
 
 
 class Client:
@@ -85,13 +88,15 @@ class Client:
     def do_ranges(self, path, original, readers):
         def reader(number):
             numbers = random.Random(number)
-            # Each on a connection of its own, as several clients are.
-            with self.file(path, connection_cache={}) as file, open(original, "rb") as own:
+            with files[number] as file, open(original, "rb") as own:
                 size = own.seek(0, 2)
                 length = min(3_000_001, size // 2)
                 offsets = [numbers.randrange(size - length) for _ in range(3)]
                 return sum(self.compared(file, own, offset, length) for offset in offsets)
 
+        # Each on a connection of its own, as several clients are; made one after the other, since all say that they
+        # are the same client, and of those that smbd gathers at the same time it sometimes leaves one without an answer.
+        files = [self.file(path, connection_cache={}) for _ in range(readers)]
         with concurrent.futures.ThreadPoolExecutor(readers) as pool:
             return sum(pool.map(reader, range(readers)))
 
@@ -131,7 +136,9 @@ def main():
     client = Client(parser.parse_args())
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
+        faulthandler.dump_traceback_later(HANGS)
         print(json.dumps(client.answer(line)), flush=True)
+        faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":
