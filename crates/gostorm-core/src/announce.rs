@@ -367,6 +367,12 @@ impl Announce {
             .collect()
     }
 
+    /// True when no tracker can be asked for peers now: one has answered, or there is none, and no answer is awaited.
+    pub(crate) fn is_spent(&self, now: Time) -> bool {
+        let answered = self.answered || self.tiers.iter().all(Vec::is_empty);
+        !self.paused && answered && self.under_way() == 0 && self.next(true) > now
+    }
+
     /// How each tracker stands, in the order of the list.
     pub(crate) fn clocks(&self) -> impl Iterator<Item = TrackerClock> {
         let clocks = self.trackers.iter().zip(&self.tier_of);

@@ -427,6 +427,18 @@ impl Connect {
         })
     }
 
+    /// True when some address was never dialled, or its first dial is under way.
+    pub(crate) fn has_untried(&self) -> bool {
+        let untried = |of: &Candidate| of.failures == 0 && of.state != State::Connected;
+        !self.offline && self.book.values().any(untried)
+    }
+
+    /// True when every address that is known failed when it was last dialled, and none is being dialled.
+    pub(crate) fn is_spent(&self) -> bool {
+        let failed = |of: &Candidate| of.failures > 0 && matches!(of.state, State::Idle { .. });
+        !self.offline && self.book.values().all(failed)
+    }
+
     /// Dials that are under way.
     pub(crate) const fn dialing(&self) -> usize {
         self.dialing

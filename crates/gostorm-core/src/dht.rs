@@ -330,6 +330,15 @@ impl Dht {
         for (node, query) in lookup.announces() {
             self.ask(node.addr, Some(node.id), &query, None);
         }
+        let Some(key) = lookup.key() else {
+            return;
+        };
+        let mut others = self.lookups.values_mut();
+        match others.find(|other| other.is_of(key) && !other.is_empty()) {
+            Some(other) => other.heard |= lookup.heard,
+            None if lookup.heard => self.outputs.push_back(DhtOutput::Over { key }),
+            None => {}
+        }
     }
 
     fn may_ask(&self) -> bool {

@@ -245,6 +245,9 @@ pub enum Input {
         /// What came of it.
         outcome: AnnounceOutcome,
     },
+    /// Who was asked by [`Output::LookUp`] has said all, and there is nobody else from whom peers or bytes could come
+    /// but trackers and the addresses that are known.
+    LookedUp,
     /// What the trackers were told of us is no longer true: our port changed.
     AnnounceNow,
     /// The network went, and with it every connection, or there is one again. Nobody is to blame: addresses and

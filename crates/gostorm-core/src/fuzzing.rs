@@ -252,6 +252,7 @@ impl Model {
             0 => Input::DialFailed {
                 addr: Self::addr(numbers),
             },
+            1 if numbers.byte().is_multiple_of(2) => Input::LookedUp,
             1 => Input::Announced {
                 tracker: usize::from(numbers.byte() % 3),
                 outcome: AnnounceOutcome::Failed { retry_in: None },

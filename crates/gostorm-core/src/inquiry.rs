@@ -21,6 +21,8 @@ pub(crate) struct Inquiry {
     outdated: bool,
     /// There is no network.
     paused: bool,
+    /// Whoever was asked last has said all.
+    answered: bool,
 }
 
 impl Inquiry {
@@ -30,6 +32,7 @@ impl Inquiry {
             wait: SHORT_MIN,
             outdated: false,
             paused: false,
+            answered: false,
         }
     }
 
@@ -74,8 +77,19 @@ impl Inquiry {
             };
             self.last = Some(now);
             self.outdated = false;
+            self.answered = false;
         }
         due
+    }
+
+    /// Whoever was asked last has said all.
+    pub(crate) const fn answered(&mut self) {
+        self.answered = true;
+    }
+
+    /// True when the last question is answered: there is nobody to wait for.
+    pub(crate) const fn is_answered(&self) -> bool {
+        self.answered
     }
 }
 
@@ -97,6 +111,16 @@ mod tests {
             vec![0, 20, 60, 140, 300, 600, 900, 1_200, 1_500, 1_800]
         );
         assert_eq!(inquiry.next(false), Time(2_700_000_000));
+    }
+
+    #[test]
+    fn an_answer_holds_until_the_next_question() {
+        let mut inquiry = Inquiry::new();
+        inquiry.ask(Time::ZERO, true);
+        assert!(!inquiry.is_answered());
+        inquiry.answered();
+        assert!(!inquiry.ask(Time(1_000_000), true) && inquiry.is_answered());
+        assert!(inquiry.ask(Time(20_000_000), true) && !inquiry.is_answered());
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub use connect::{KnownPeer, Source};
 pub use event::{DisconnectReason, Expected, FailReason, Input, Output};
 pub use key::{PeerKey, ReadKey, ReaderKey};
 pub use layout::{BlockRef, FileSpan, Layout, LayoutError};
-pub use patience::{Patience, Rest};
+pub use patience::{Hope, Patience, Rest};
 pub use scope::{is_global, may_name, unwrapped};
 pub use stall::{Cause, Stall, Wait};
 pub use swarm::{PeerStats, ReaderPlace, ReaderStats, Stats, Swarm};

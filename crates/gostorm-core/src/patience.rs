@@ -1,10 +1,12 @@
 //! How long a read waits in a swarm that brings nothing.
 //!
 //! The first read waits for as long as reads may. When nothing came meanwhile, the swarm is taken for dead: its reads fail
-//! at once for a while, twice as long after each further try, so that a scan over dead titles is quick. What always
-//! holds: a torrent that wakes within such a rest gets a moment to find somebody, each new try gets a few seconds, and a
-//! peer that connects or a block that comes ends the rest. Used by the swarm, and by the driver before there is one; who
-//! drives them carries the rest over the torrent's sleep.
+//! at once for a while, twice as long after each further try, so that a scan over dead titles is quick. When it turns out
+//! sooner that there is nobody (every address failed, a tracker answered, the DHT was walked through), the read is given up
+//! after a few seconds: who dials a dead address again gets there no later. What always holds: a torrent that wakes within
+//! a rest gets a moment to find somebody, and so does an address that is new, each new try gets a few seconds, and a peer
+//! that connects or a block that comes ends the rest. Used by the swarm, and by the driver before there is one; who drives
+//! them carries the rest over the torrent's sleep.
 
 use std::time::Duration;
 
@@ -14,9 +16,11 @@ use crate::time::Time;
 const REST_MIN: Duration = Duration::from_secs(30);
 /// The longest.
 const REST_MAX: Duration = Duration::from_secs(600);
-/// A torrent that wakes within a rest finds its peers in this time, if there are any: a dial and a handshake.
+/// A torrent that wakes within a rest finds its peers in this time, if there are any, and so does an address that has just
+/// come: a dial and a handshake.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the reads of a further try wait.
+/// How long the reads of a further try wait, and those of the first when nobody is left to ask: the second dial of an
+/// address that refused the first is then made.
 const TRY: Duration = Duration::from_secs(5);
 
 /// A swarm is taken for dead.
@@ -26,6 +30,17 @@ pub struct Rest {
     pub failures: u32,
     /// For so long reads fail at once; zero: the next read is a new try.
     pub left: Duration,
+}
+
+/// Who might answer a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// Somebody is connected who would answer requests.
+    Served,
+    /// There is an address that was never dialled, or whose first dial is under way.
+    Untried,
+    /// Nobody that we know of.
+    Nobody,
 }
 
 /// See the module.
@@ -49,17 +64,36 @@ impl Patience {
         })
     }
 
-    /// When a read that comes now fails, which would have waited until `wanted`. `served`: somebody is connected who
-    /// would answer requests.
+    /// When a read that comes now fails, which would have waited until `wanted`.
     #[must_use]
-    pub fn deadline(&self, now: Time, wanted: Time, served: bool) -> Time {
+    pub fn deadline(&self, now: Time, wanted: Time, hope: Hope) -> Time {
         if self.failures == 0 {
-            wanted
-        } else if now < self.rests_until && !served {
-            wanted.min(self.grace_until.max(now))
-        } else {
-            wanted.min(now + TRY)
+            return wanted;
         }
+        let given = match hope {
+            Hope::Untried if self.rests(now) => now + GRACE,
+            Hope::Nobody if self.rests(now) => self.grace_until.max(now),
+            Hope::Served | Hope::Untried | Hope::Nobody => now + TRY,
+        };
+        wanted.min(given)
+    }
+
+    /// When a read is given up that has waited since `since`, if nobody is left who could be asked for anybody. `None`:
+    /// somebody was there meanwhile, who may come back.
+    #[must_use]
+    pub fn forlorn(&self, since: Time) -> Option<Time> {
+        let heard = self.heard_at.is_some_and(|at| at >= since);
+        let given = if self.rests(since) {
+            Duration::ZERO
+        } else {
+            TRY
+        };
+        (!heard).then(|| since + given)
+    }
+
+    /// Reads that come now fail at once.
+    fn rests(&self, now: Time) -> bool {
+        self.failures > 0 && now < self.rests_until
     }
 
     /// A peer connected, or a block came, or there is a network again.
@@ -72,8 +106,7 @@ impl Patience {
     pub fn failed(&mut self, now: Time, since: Time) -> Option<Rest> {
         let heard = self.heard_at.is_some_and(|at| at >= since);
         // Reads wait side by side: the first to fail begins the rest.
-        let rests = self.failures > 0 && now < self.rests_until;
-        if heard || rests {
+        if heard || self.rests(now) {
             return None;
         }
         self.failures = self.failures.saturating_add(1);
@@ -109,11 +142,11 @@ mod tests {
         let (mut now, mut rests) = (seconds(100), Vec::new());
         for _ in 0..7 {
             let wanted = now + READ;
-            let end = patience.deadline(now, wanted, false);
+            let end = patience.deadline(now, wanted, Hope::Nobody);
             let expected = if rests.is_empty() { wanted } else { now + TRY };
             assert_eq!(end, expected);
             let rest = patience.failed(end, now).unwrap();
-            assert_eq!(patience.deadline(end, end + READ, false), end);
+            assert_eq!(patience.deadline(end, end + READ, Hope::Nobody), end);
             assert_eq!(patience.failed(end, end), None, "one failure a rest");
             now = end + rest.left;
             rests.push(rest.left.as_secs());
@@ -128,7 +161,7 @@ mod tests {
         patience.heard(seconds(30));
         assert_eq!(patience.rest(seconds(31)), None);
         let wanted = seconds(31) + READ;
-        assert_eq!(patience.deadline(seconds(31), wanted, false), wanted);
+        assert_eq!(patience.deadline(seconds(31), wanted, Hope::Nobody), wanted);
         assert_eq!(
             patience.failed(seconds(50), seconds(29)),
             None,
@@ -141,23 +174,41 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_nobody_can_be_asked_for_is_given_up_after_a_try_and_at_once_within_a_rest() {
+        let mut patience = Patience::default();
+        assert_eq!(patience.forlorn(seconds(10)), Some(seconds(15)));
+        patience.heard(seconds(12));
+        assert_eq!(patience.forlorn(seconds(10)), None, "they may come back");
+        assert_eq!(patience.forlorn(seconds(13)), Some(seconds(18)));
+        patience.failed(seconds(18), seconds(13)).unwrap();
+        assert_eq!(patience.forlorn(seconds(20)), Some(seconds(20)));
+        assert_eq!(patience.forlorn(seconds(48)), Some(seconds(53)));
+    }
+
+    #[test]
     fn a_torrent_that_wakes_within_a_rest_gets_a_moment_to_find_somebody() {
         let rest = Rest {
             failures: 3,
             left: Duration::from_secs(100),
         };
         let mut patience = Patience::waking(seconds(0), Some(rest));
-        let end = |patience: &Patience, now, served| {
-            patience.deadline(seconds(now), seconds(now) + READ, served)
+        let end = |patience: &Patience, now, hope| {
+            patience.deadline(seconds(now), seconds(now) + READ, hope)
         };
-        assert_eq!(end(&patience, 1, false), seconds(2));
-        assert_eq!(end(&patience, 3, false), seconds(3));
+        assert_eq!(end(&patience, 1, Hope::Nobody), seconds(2));
+        assert_eq!(end(&patience, 3, Hope::Nobody), seconds(3));
         assert_eq!(
-            end(&patience, 3, true),
+            end(&patience, 3, Hope::Served),
             seconds(8),
             "there is somebody to ask"
         );
-        assert_eq!(end(&patience, 101, false), seconds(106));
+        assert_eq!(
+            end(&patience, 50, Hope::Untried),
+            seconds(52),
+            "as a torrent that wakes"
+        );
+        assert_eq!(end(&patience, 101, Hope::Nobody), seconds(106));
+        assert_eq!(end(&patience, 101, Hope::Untried), seconds(106));
         let longer = patience.failed(seconds(106), seconds(101)).unwrap();
         assert_eq!((longer.failures, longer.left.as_secs()), (4, 240));
     }

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::connect::Connect;
 use crate::event::{DisconnectReason, Output, PeerKey};
 use crate::inquiry::Inquiry;
+use crate::patience::Hope;
 use crate::pex::{Ear, Hearing};
 use crate::scope::may_name;
 use crate::time::Time;
@@ -103,6 +104,7 @@ impl Resolve {
             ResolveInput::Announced { tracker, outcome } => {
                 self.announce.done(self.now, tracker, outcome)
             }
+            ResolveInput::LookedUp => self.inquiry.answered(),
             ResolveInput::AnnounceNow => self.announce.tell_at_once(self.now),
             ResolveInput::Network { up } => self.network(up),
             ResolveInput::Turn => self.turn(),
@@ -176,6 +178,25 @@ impl Resolve {
     /// How the machine stands with each tracker.
     pub fn tracker_clocks(&self) -> impl Iterator<Item = TrackerClock> {
         self.announce.clocks()
+    }
+
+    /// Who might lead to the dict.
+    #[must_use]
+    pub fn hope(&self) -> Hope {
+        if self.connect.has_untried() {
+            Hope::Untried
+        } else {
+            Hope::Nobody
+        }
+    }
+
+    /// True when nobody is connected, and nobody is left who could be asked for anybody.
+    #[must_use]
+    pub fn is_forlorn(&self) -> bool {
+        self.remotes.is_empty()
+            && self.inquiry.is_answered()
+            && self.announce.is_spent(self.now)
+            && self.connect.is_spent()
     }
 
     fn places(&self) -> usize {

@@ -245,6 +245,7 @@ impl Swarm {
             Input::Leaves { piece, leaves } => self.blocks_hashed(piece, &leaves),
             Input::Lease { bytes } => self.lease(bytes),
             Input::Announced { tracker, outcome } => self.announce.done(self.now, tracker, outcome),
+            Input::LookedUp => self.inquiry.answered(),
             Input::AnnounceNow => {
                 self.announce.tell_at_once(self.now);
                 self.inquiry.tell_at_once();

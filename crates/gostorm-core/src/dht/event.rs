@@ -54,6 +54,11 @@ pub enum DhtOutput {
         /// The peers.
         addrs: Vec<SocketAddr>,
     },
+    /// A lookup found all that it will find, and somebody answered it. Families in which nobody is known are not waited for.
+    Over {
+        /// The key of the lookup.
+        key: u64,
+    },
     /// Too few nodes are known: look up the entry points and hand them in as [`DhtInput::Contacts`].
     NeedEntry,
 }

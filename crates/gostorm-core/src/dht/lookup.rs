@@ -63,6 +63,8 @@ pub(super) struct Lookup {
     pub(super) target: NodeId,
     pub(super) family: usize,
     pub(super) started: Time,
+    /// Somebody answered, here or in the other family.
+    pub(super) heard: bool,
     aim: Aim,
     /// By distance.
     contacts: BTreeMap<[u8; 20], Contact>,
@@ -76,6 +78,7 @@ impl Lookup {
             target,
             family,
             started: now,
+            heard: false,
             aim,
             contacts: BTreeMap::new(),
             asked: 0,
@@ -162,6 +165,7 @@ impl Lookup {
     }
 
     pub(super) fn answered(&mut self, id: NodeId, token: Option<Vec<u8>>) {
+        self.heard = true;
         self.set(id, State::Answered(token));
     }
 

@@ -21,6 +21,8 @@ struct Network {
     liars: BTreeMap<SocketAddr, Lie>,
     sent: VecDeque<(Time, SocketAddr, SocketAddr, Vec<u8>)>,
     found: Vec<(SocketAddr, u64, SocketAddr)>,
+    /// Who was told that a lookup is over.
+    over: Vec<(SocketAddr, u64)>,
     entry: Vec<SocketAddr>,
     datagrams: BTreeMap<SocketAddr, usize>,
 }
@@ -82,6 +84,7 @@ impl Network {
                     let found = addrs.into_iter().map(|addr| (at, key, addr));
                     self.found.extend(found);
                 }
+                DhtOutput::Over { key } => self.over.push((at, key)),
                 DhtOutput::NeedEntry => need = true,
             }
         }
@@ -163,6 +166,24 @@ fn who_announces_himself_is_found_by_whoever_looks_at_the_port_that_he_named() {
     network.look_up(70, None);
     network.run(Duration::from_secs(5));
     assert_eq!(network.found_by(70), vec![at(3, 8_091), at(4, 8_092)]);
+}
+
+#[test]
+fn a_lookup_that_was_answered_says_when_it_is_over_and_one_that_nobody_heard_does_not() {
+    let mut network = Network::of(30);
+    // With a socket for IPv6 as well, where nobody is known.
+    let both = Dht::new(NodeId(sha1(b"both")), seed(300), [true, true]);
+    network.nodes.insert(host(300), both);
+    network.give(host(300), DhtInput::Tick);
+    network.run(Duration::from_secs(5));
+    network.look_up(300, None);
+    assert_eq!(network.over, vec![]);
+    network.run(Duration::from_secs(10));
+    assert_eq!(network.over, vec![(host(300), 300)]);
+    let mut alone = Network::of(1);
+    alone.look_up(0, None);
+    alone.run(Duration::from_secs(100));
+    assert_eq!(alone.over, vec![]);
 }
 
 #[test]
@@ -318,7 +339,7 @@ fn an_answer_of_somebody_else_or_to_nothing_is_not_heard() {
     node.handle(Time::ZERO, DhtInput::Contacts(vec![host(1)]));
     let asked = std::iter::from_fn(|| node.poll()).find_map(|output| match output {
         DhtOutput::Send { bytes, .. } => Some(bytes),
-        DhtOutput::Found { .. } | DhtOutput::NeedEntry => None,
+        DhtOutput::Found { .. } | DhtOutput::Over { .. } | DhtOutput::NeedEntry => None,
     });
     let question = Krpc::decode(&asked.unwrap()).unwrap();
     let answer = |transaction: Vec<u8>, id| {
@@ -377,7 +398,10 @@ fn a_host_that_asks_without_end_gets_few_answers_and_needs_a_token_to_announce()
             DhtOutput::Send { to, bytes } if to == host(3) => {
                 Some(Krpc::decode(&bytes).unwrap().body)
             }
-            DhtOutput::Send { .. } | DhtOutput::Found { .. } | DhtOutput::NeedEntry => None,
+            DhtOutput::Send { .. }
+            | DhtOutput::Found { .. }
+            | DhtOutput::Over { .. }
+            | DhtOutput::NeedEntry => None,
         })
     };
     let announce = |token| Query::AnnouncePeer {

@@ -82,6 +82,8 @@ pub enum ResolveInput {
         /// What came of it.
         outcome: AnnounceOutcome,
     },
+    /// As [`Input::LookedUp`](crate::Input::LookedUp).
+    LookedUp,
     /// What the trackers were told of us is no longer true: our port changed.
     AnnounceNow,
     /// As [`Input::Network`](crate::Input::Network).

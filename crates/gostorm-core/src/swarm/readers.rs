@@ -9,6 +9,7 @@ use crate::budget::Want;
 use crate::config::Policy;
 use crate::demand::Waiting;
 use crate::event::{Expected, FailReason, Output, ReadKey, ReaderKey};
+use crate::patience::Hope;
 use crate::peer::Peer;
 use crate::time::Time;
 
@@ -63,8 +64,7 @@ impl Swarm {
         if self.is_verified(&range) {
             return self.push(Output::Serve { read });
         }
-        let served = self.peers.values().any(Peer::serves_any);
-        let deadline = self.patience.deadline(self.now, deadline, served);
+        let deadline = self.patience.deadline(self.now, deadline, self.hope());
         if deadline <= self.now {
             return self.push(Output::Fail {
                 read,
@@ -129,10 +129,46 @@ impl Swarm {
         }
     }
 
+    /// Who might answer a read that comes now.
+    fn hope(&self) -> Hope {
+        if self.peers.values().any(Peer::serves_any) {
+            Hope::Served
+        } else if self.connect.has_untried() {
+            Hope::Untried
+        } else {
+            Hope::Nobody
+        }
+    }
+
+    /// True when nobody is connected, and nobody is left who could be asked for anybody.
+    fn is_forlorn(&self) -> bool {
+        self.peers.is_empty()
+            && (self.config.private || self.inquiry.is_answered())
+            && self.announce.is_spent(self.now)
+            && self.connect.is_spent()
+    }
+
+    /// When the next read is given up because nobody is left to be asked.
+    pub(super) fn next_forlorn(&self) -> Time {
+        let waiting = self.demand.waiting();
+        if waiting.is_empty() || !self.is_forlorn() {
+            return Time::NEVER;
+        }
+        let ends = waiting
+            .iter()
+            .filter_map(|read| self.patience.forlorn(read.since));
+        ends.min().unwrap_or(Time::NEVER)
+    }
+
     /// Fails the reads whose time is over.
     pub(super) fn fail_late_reads(&mut self) {
-        let now = self.now;
-        for late in self.demand.take_waiting(|waiting| waiting.deadline <= now) {
+        let (now, patience) = (self.now, self.patience);
+        let forlorn = !self.demand.waiting().is_empty() && self.is_forlorn();
+        let is_over = |waiting: &Waiting| {
+            let given_up = patience.forlorn(waiting.since).filter(|_| forlorn);
+            waiting.deadline <= now || given_up.is_some_and(|at| at <= now)
+        };
+        for late in self.demand.take_waiting(is_over) {
             self.end_wait(&late, false);
             self.push(Output::Fail {
                 read: late.read,

@@ -441,6 +441,7 @@ impl Swarm {
             share,
             late,
             self.patience_ends(),
+            self.next_forlorn(),
             self.demand.next_return(self.now),
             self.exposed.next_overdue(),
             announce,

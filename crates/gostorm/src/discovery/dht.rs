@@ -414,7 +414,13 @@ impl Node {
                     if let Some((to, _)) = self.lookups.get(&key) {
                         let source = Source::Dht;
                         // A driver that has much to do misses some, and asks again.
-                        let _ = to.try_send(Found { source, addrs });
+                        let _ = to.try_send(Found::Peers { source, addrs });
+                    }
+                }
+                DhtOutput::Over { key } => {
+                    if let Some((to, _)) = self.lookups.get(&key) {
+                        // Who does not hear it waits longer.
+                        let _ = to.try_send(Found::Nothing);
                     }
                 }
                 DhtOutput::NeedEntry => {

@@ -175,7 +175,7 @@ impl Service {
         }
         for hash in &announce.info_hashes {
             if let Some(awake) = self.torrents.get(hash) {
-                let found = Found {
+                let found = Found::Peers {
                     source: Source::Lsd,
                     addrs: vec![SocketAddr::new(from.ip(), announce.port)],
                 };
@@ -291,7 +291,10 @@ mod tests {
         service.heard(b"BT-SEARCH * HTTP/1.1\r\n\r\n", from);
         assert!(found.try_recv().is_err());
         service.heard(&say("other", 1), from);
-        let heard = found.try_recv().map(|found| (found.source, found.addrs));
+        let heard = found.try_recv().map(|found| match found {
+            Found::Peers { source, addrs } => (source, addrs),
+            Found::Nothing => panic!("the local network has no end"),
+        });
         let expected = vec![SocketAddr::from(([192, 168, 1, 9], 7_000))];
         assert_eq!(heard, Ok((Source::Lsd, expected)));
         for _ in 0..100 {

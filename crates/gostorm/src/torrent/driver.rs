@@ -148,6 +148,12 @@ pub(crate) async fn drive(
     driver.finish().await;
 }
 
+/// The core's time of a driver that began at `start`.
+fn time_since(start: Instant, moment: Instant) -> Time {
+    let span = moment.saturating_duration_since(start).as_micros();
+    Time(u64::try_from(span).unwrap_or(u64::MAX))
+}
+
 impl Driver {
     fn new(
         shared: Arc<Shared>,
@@ -211,10 +217,7 @@ impl Driver {
     }
 
     fn time_of(&self, moment: Instant) -> Time {
-        Time(
-            u64::try_from(moment.saturating_duration_since(self.start).as_micros())
-                .unwrap_or(u64::MAX),
-        )
+        time_since(self.start, moment)
     }
 
     fn now(&self) -> Time {
@@ -280,7 +283,8 @@ impl Driver {
             machine = self.turned + OVERDUE_RETRY;
         }
         let mut due = far.min(machine);
-        due = due.min(self.early.next_deadline().unwrap_or(far));
+        let early = self.early.next_end(self.early_ends());
+        due = due.min(early.unwrap_or(far));
         due = due.min(
             self.idle_since
                 .map_or(far, |idle| idle + self.sleep_after()),

@@ -29,15 +29,21 @@ impl EarlyReads {
         reads.map(|(read, _)| read).collect()
     }
 
-    /// When the next one fails.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.reads.iter().map(|(_, deadline)| *deadline).min()
+    /// When the next one fails; `ends` says it of each, by when it came and its deadline.
+    pub(super) fn next_end(&self, ends: impl Fn(Instant, Instant) -> Instant) -> Option<Instant> {
+        let ends = self.reads.iter().map(|(read, at)| ends(read.since, *at));
+        ends.min()
     }
 
     /// Fails those whose time is over; since when the first of them has waited.
-    pub(super) fn fail_late(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn fail_late(
+        &mut self,
+        now: Instant,
+        ends: impl Fn(Instant, Instant) -> Instant,
+    ) -> Option<Instant> {
         let mut first = None;
-        for (late, _) in self.reads.extract_if(.., |(_, deadline)| *deadline <= now) {
+        let over = |(read, at): &mut (ReadRequest, Instant)| ends(read.since, *at) <= now;
+        for (late, _) in self.reads.extract_if(.., over) {
             first.get_or_insert(late.since);
             late.reply.send(Err(ReadError::TimedOut));
         }

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use gostorm_core::resolve::ResolveInput;
-use gostorm_core::{Input, Stats, Time};
+use gostorm_core::{Hope, Input, Stats, Time};
 
-use super::{Driver, Phase};
+use super::{Driver, Phase, time_since};
 use crate::discovery::Found;
 use crate::error::ResolveError;
 use crate::handle::{Command, Glimpse, Holdings, TorrentState};
@@ -82,7 +82,11 @@ impl Driver {
             Command::Open(opening) => self.opened.push(opening),
             Command::Read(read) => {
                 let wanted = self.time_of(read.since + self.links.shared.config.read_deadline);
-                let deadline = self.patience.deadline(now, wanted, false);
+                let hope = match &self.phase {
+                    Phase::Searching(search) => search.machine.hope(),
+                    Phase::Starting | Phase::Running(_) | Phase::Hopeless(_) => Hope::Nobody,
+                };
+                let deadline = self.patience.deadline(now, wanted, hope);
                 let deadline = self.start + Duration::from_micros(deadline.0);
                 self.early.push(read, deadline);
             }
@@ -131,7 +135,10 @@ impl Driver {
 
     /// Fails the reads whose time is over before there is a swarm.
     pub(super) fn fail_late_early(&mut self, now: Time) {
-        if let Some(since) = self.early.fail_late(Instant::now())
+        let ends = self.early_ends();
+        let failed = self.early.fail_late(Instant::now(), ends);
+        // Who waited for a place to wake has asked nobody.
+        if let (Some(since), Phase::Searching(_)) = (failed, &self.phase)
             && let Some(rest) = self.patience.failed(now, self.time_of(since))
         {
             self.links.rests(rest);
@@ -144,6 +151,21 @@ impl Driver {
             let now = running.swarm.stats();
             self.links.shared.totals.add(&self.told, &now);
             self.told = now;
+        }
+    }
+
+    /// When an early read fails, by when it came and its deadline.
+    pub(super) fn early_ends(&self) -> impl Fn(Instant, Instant) -> Instant + use<> {
+        let (start, patience) = (self.start, self.patience);
+        let forlorn =
+            matches!(&self.phase, Phase::Searching(search) if search.machine.is_forlorn());
+        move |since, deadline| {
+            let given_up = patience
+                .forlorn(time_since(start, since))
+                .filter(|_| forlorn);
+            given_up.map_or(deadline, |at| {
+                deadline.min(start + Duration::from_micros(at.0))
+            })
         }
     }
 
@@ -239,7 +261,10 @@ impl Driver {
         }
     }
 
-    pub(super) fn found(&mut self, now: Time, Found { source, addrs }: Found) {
+    pub(super) fn found(&mut self, now: Time, found: Found) {
+        let Found::Peers { source, addrs } = found else {
+            return self.looked_up(now);
+        };
         let ours = self.links.shared.announced_port();
         let own = |addr: &SocketAddr| addr.ip().is_loopback() && addr.port() == ours;
         let addrs: Vec<SocketAddr> = addrs.into_iter().filter(|addr| !own(addr)).collect();
@@ -253,6 +278,18 @@ impl Driver {
                 let input = ResolveInput::Candidates { source, addrs };
                 search.input(now, &mut self.links, input);
             }
+            Phase::Starting | Phase::Hopeless(_) => {}
+        }
+    }
+
+    /// The DHT has said all. A web server that is not reached yet may still serve.
+    fn looked_up(&mut self, now: Time) {
+        if !self.links.web_seeds.states().is_empty() {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Running(running) => running.input(now, &mut self.links, Input::LookedUp, None),
+            Phase::Searching(search) => search.input(now, &mut self.links, ResolveInput::LookedUp),
             Phase::Starting | Phase::Hopeless(_) => {}
         }
     }
