@@ -39,6 +39,8 @@ struct Content {
     writers: u32,
     /// The disk has room for a file of this size.
     room: u64,
+    /// Why the last change was refused: what is here is not what the program wanted, and never goes to the disk.
+    refused: Option<EditError>,
 }
 
 impl Draft {
@@ -65,6 +67,7 @@ impl Draft {
         if end > content.bytes.len() {
             self.resize(&mut content, end as u64)?;
         }
+        content.refused = None;
         content.bytes[from..end].copy_from_slice(data);
         content.touch();
         Ok(())
@@ -75,12 +78,19 @@ impl Draft {
         let mut content = self.content.lock();
         if len != content.bytes.len() as u64 {
             self.resize(&mut content, len)?;
+            content.refused = None;
             content.touch();
         }
         Ok(())
     }
 
     fn resize(&self, content: &mut Content, len: u64) -> Result<(), EditError> {
+        let resized = self.try_resize(content, len);
+        content.refused = resized.err();
+        resized
+    }
+
+    fn try_resize(&self, content: &mut Content, len: u64) -> Result<(), EditError> {
         let before = content.bytes.len() as u64;
         if len > LEN_MAX {
             return Err(EditError::TooLarge);
@@ -99,11 +109,22 @@ impl Draft {
     }
 
     /// The whole of it if the disk does not have it, which from now on is assumed to.
-    pub(crate) fn take_changes(&self) -> Option<Vec<u8>> {
+    ///
+    /// # Errors
+    /// The one of the last change, when that was refused: the file on the disk stays as it is.
+    pub(crate) fn take_changes(&self) -> Result<Option<Vec<u8>>, EditError> {
         let mut content = self.content.lock();
-        let wanted = content.dirty && !content.unlinked;
+        if content.unlinked {
+            return Ok(None);
+        }
+        if let Some(refused) = content.refused {
+            return Err(refused);
+        }
+        if !content.dirty {
+            return Ok(None);
+        }
         content.dirty = false;
-        wanted.then(|| content.bytes.clone())
+        Ok(Some(content.bytes.clone()))
     }
 
     /// The disk did or did not take what [`Draft::take_changes`] gave.
@@ -121,10 +142,11 @@ impl Draft {
         self.content.lock().writers > 1
     }
 
-    /// Whether the disk has only the empty file of its creation, though there is more.
+    /// Whether the disk has only the empty file of its creation, though there is more, or was to be.
     pub(crate) fn never_arrived(&self) -> bool {
         let content = self.content.lock();
-        content.fresh && content.dirty && !content.unlinked
+        let more = content.dirty || content.refused.is_some();
+        content.fresh && more && !content.unlinked
     }
 }
 
@@ -178,6 +200,7 @@ impl Drafts {
                 unlinked: false,
                 writers: 1,
                 room,
+                refused: None,
             }),
             all: Arc::clone(&self.all),
         });
@@ -231,8 +254,8 @@ mod tests {
         draft.set_len(6).unwrap();
         assert_eq!(draft.read(2, 100), b"\0a\0\0");
         assert_eq!(draft.read(100, 1), b"");
-        assert_eq!(draft.take_changes().unwrap().len(), 6);
-        assert_eq!(draft.take_changes(), None);
+        assert_eq!(draft.take_changes().unwrap().unwrap().len(), 6);
+        assert_eq!(draft.take_changes(), Ok(None));
     }
 
     #[test]
@@ -256,12 +279,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_refused_write_left_never_reaches_the_disk_and_a_later_one_does() {
+        let drafts = Drafts::default();
+        let draft = draft(&drafts, 5, 10);
+        assert_eq!(draft.write(0, &[1; 20]), Err(EditError::NoSpace));
+        assert!(draft.never_arrived());
+        draft.write(0, b"half").unwrap();
+        assert_eq!(draft.write(4, &[1; 20]), Err(EditError::NoSpace));
+        assert_eq!(draft.take_changes(), Err(EditError::NoSpace));
+        assert!(draft.never_arrived());
+        draft.write(0, b"whole").unwrap();
+        assert_eq!(draft.take_changes(), Ok(Some(b"whole".to_vec())));
+    }
+
+    #[test]
     fn what_was_unlinked_never_reaches_the_disk() {
         let drafts = Drafts::default();
         let draft = draft(&drafts, 5, LEN_MAX);
         draft.write(0, b"abc").unwrap();
         drafts.unlink(5);
-        assert_eq!(draft.take_changes(), None);
+        assert_eq!(draft.take_changes(), Ok(None));
         assert!(drafts.get(5).is_none());
     }
 }

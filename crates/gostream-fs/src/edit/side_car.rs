@@ -117,7 +117,7 @@ impl Editing {
 
     /// fsync(2), and each close(2): what was written is on the disk when this returns.
     pub(crate) fn commit(&self, draft: &Draft) -> Result<(), EditError> {
-        let Some(bytes) = draft.take_changes() else {
+        let Some(bytes) = draft.take_changes()? else {
             return Ok(());
         };
         let tree = self.shared.tree.load_full();

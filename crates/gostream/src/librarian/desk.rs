@@ -37,6 +37,9 @@ impl Desk {
             Err(TreeError::Broken { .. }) => None,
             Err(error) => return Err(tree_error(&error)),
         };
+        // Nothing is remembered of a removal that cannot be: the film stays.
+        let may = self.shelf.stubs().may_unlink(path);
+        may.map_err(|error| tree_error(&error))?;
         self.shelf.close_readers(path);
         let (tree, _) = self.shelf.contents()?;
         let remove = || {

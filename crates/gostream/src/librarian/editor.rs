@@ -161,7 +161,7 @@ fn refused(error: &TreeError) -> EditError {
 }
 
 fn of_disk(error: &io::Error) -> EditError {
-    match Errno::from_io_error(error) {
+    match Errno::from_io_error(error).or_else(|| errno_of(error.kind())) {
         Some(Errno::NOENT) => EditError::NotFound,
         Some(Errno::EXIST) => EditError::Exists,
         Some(Errno::NOTEMPTY) => EditError::NotEmpty,
@@ -177,4 +177,17 @@ fn of_disk(error: &io::Error) -> EditError {
             EditError::Io
         }
     }
+}
+
+/// What the system said, where who called it has put its own words around that and kept only the kind.
+fn errno_of(kind: io::ErrorKind) -> Option<Errno> {
+    let told = [
+        (io::ErrorKind::ReadOnlyFilesystem, Errno::ROFS),
+        (io::ErrorKind::StorageFull, Errno::NOSPC),
+        (io::ErrorKind::QuotaExceeded, Errno::DQUOT),
+        (io::ErrorKind::PermissionDenied, Errno::ACCESS),
+        (io::ErrorKind::NotFound, Errno::NOENT),
+    ];
+    let found = told.into_iter().find(|(one, _)| *one == kind);
+    found.map(|(_, errno)| errno)
 }

@@ -21,6 +21,7 @@ mod programs;
 mod proxy;
 mod samba;
 mod service;
+mod source_disk;
 mod start;
 mod state_faults;
 mod tree;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 
 /// A mounted tmpfs; unmounted when it is dropped.
 pub(crate) struct Tmpfs {
@@ -28,6 +28,16 @@ impl Tmpfs {
         Self {
             point: point.to_owned(),
         }
+    }
+
+    /// Nothing can be written to it from now on.
+    pub(crate) fn make_read_only(&self) {
+        mount_remount(&self.point, MountFlags::RDONLY, c"").unwrap();
+    }
+
+    /// Takes away what filled it up.
+    pub(crate) fn empty(&self) {
+        fs::remove_file(self.point.join("ballast")).unwrap();
     }
 
     /// Fills it up to the last byte with a file of somebody else.
