@@ -296,7 +296,7 @@ impl Announce {
         Some((tracker.due(short), index))
     }
 
-    fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.trackers
             .iter()
             .filter(|tracker| tracker.asked.is_some())

@@ -199,6 +199,12 @@ impl Resolve {
             && self.connect.is_spent()
     }
 
+    /// True when every address that is known has failed and no tracker is awaited: whoever comes, comes later.
+    #[must_use]
+    pub fn has_tried_all(&self) -> bool {
+        self.connect.is_spent() && self.announce.under_way() == 0
+    }
+
     fn places(&self) -> usize {
         let free = self
             .config

@@ -473,3 +473,6 @@ impl Drop for Resolution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,6 +117,12 @@ impl Hasher {
         self.send(key, Job::Forget { key });
     }
 
+    /// The thread of a piece panics over the next that it is given.
+    #[cfg(test)]
+    pub(crate) fn panic_next(&self, key: HashKey) {
+        assert!(self.send(key, Job::PanicNext));
+    }
+
     /// Whether there was room in the queue.
     fn send(&self, key: HashKey, job: Job) -> bool {
         let (torrent, PieceIndex(piece)) = key;

@@ -140,6 +140,12 @@ impl Swarm {
         }
     }
 
+    /// True when every address that is known has failed and no tracker is awaited: whoever comes, comes later.
+    #[must_use]
+    pub fn has_tried_all(&self) -> bool {
+        self.connect.is_spent() && self.announce.under_way() == 0
+    }
+
     /// True when nobody is connected, and nobody is left who could be asked for anybody.
     fn is_forlorn(&self) -> bool {
         self.peers.is_empty()

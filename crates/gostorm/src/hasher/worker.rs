@@ -78,6 +78,9 @@ pub(super) enum Job {
     /// Panic.
     #[cfg(test)]
     Panic { done: UnboundedSender<Hashed> },
+    /// Panic over the next piece.
+    #[cfg(test)]
+    PanicNext,
 }
 
 impl Job {
@@ -86,6 +89,8 @@ impl Job {
         match self {
             Self::Advance { done, .. } | Self::Leaves { done, .. } => Some(done.clone()),
             Self::Forget { .. } => None,
+            #[cfg(test)]
+            Self::PanicNext => None,
             #[cfg(test)]
             Self::Panic { done } => Some(done.clone()),
         }
@@ -105,6 +110,8 @@ struct Progress {
 pub(super) struct Worker {
     pieces: FxHashMap<HashKey, Progress>,
     sweep_at: usize,
+    #[cfg(test)]
+    panics: bool,
 }
 
 impl Default for Worker {
@@ -112,6 +119,8 @@ impl Default for Worker {
         Self {
             pieces: FxHashMap::default(),
             sweep_at: SWEEP_MIN,
+            #[cfg(test)]
+            panics: false,
         }
     }
 }
@@ -141,6 +150,8 @@ impl Worker {
                 want_digests,
                 done,
             } => {
+                #[cfg(test)]
+                assert!(!std::mem::take(&mut self.panics), "as it was told");
                 let Some(hash) = self.advance(key, &buffer, zeros) else {
                     return;
                 };
@@ -182,6 +193,8 @@ impl Worker {
             Job::Forget { key } => {
                 self.pieces.remove(&key);
             }
+            #[cfg(test)]
+            Job::PanicNext => self.panics = true,
             #[cfg(test)]
             Job::Panic { .. } => panic!("as it was told"),
         }

@@ -385,3 +385,32 @@ async fn a_peer_that_floods_us_with_messages_is_closed_for_it() {
         assert_eq!(reason, Some(CloseReason::Flood), "{message:?}");
     }
 }
+
+#[tokio::test]
+async fn a_task_that_panics_closes_its_peer_alone_and_keeps_no_buffer() {
+    let pool = Pool::new(1 << 20);
+    // A deadline beyond the end of time: the clock panics with the first write.
+    let config = PeerConfig {
+        write_timeout: Duration::MAX,
+        ..PeerConfig::default()
+    };
+    let mut breaks = ends(pool.clone(), config).await;
+    let mut other = ends(pool.clone(), PeerConfig::default()).await;
+    assert!(breaks.handle.send(Message::Interested));
+    assert_eq!(breaks.closed().await, CloseReason::Broken);
+    assert!(
+        !CloseReason::Broken.is_violation(),
+        "it is no fault of the peer"
+    );
+    assert!(breaks.handle.is_closed());
+    assert_eq!(breaks.remote.read(&mut [0; 64]).await.unwrap_or(0), 0);
+    assert!(other.handle.send(Message::Interested));
+    other
+        .remote
+        .write_all(&encoded(&[Message::Unchoke]))
+        .await
+        .unwrap();
+    assert_eq!(other.message().await, Message::Unchoke);
+    drop((breaks, other));
+    assert_eq!(pool.live_bytes(), pool.free_bytes());
+}

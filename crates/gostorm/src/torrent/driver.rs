@@ -36,8 +36,9 @@ use crate::shared::Shared;
 
 /// Events taken from each queue in one batch, before the scheduler has its turn.
 const BATCH_MAX: usize = 256;
-/// A torrent that has no peer after this no longer counts as waking.
-const WAKE_MAX: Duration = Duration::from_secs(5);
+/// A torrent that has no peer after this no longer counts as waking: those that nobody shares must not keep others from
+/// their turn.
+const WAKE_MAX: Duration = Duration::from_secs(1);
 /// When the good peers of a session are kept for the first time, should the process be killed later.
 const REMEMBER_AFTER: Duration = Duration::from_secs(60);
 /// A machine that still calls for a turn which it has just had is not asked sooner than this again.
@@ -358,7 +359,6 @@ impl Driver {
         self.turned = Instant::now();
         self.measure();
         self.fail_late_early(now);
-        self.wake.take_if(|(_, since)| since.elapsed() >= WAKE_MAX);
         match &mut self.phase {
             Phase::Starting | Phase::Hopeless(_) => {}
             Phase::Searching(search) => {
@@ -387,6 +387,13 @@ impl Driver {
                 }
             }
         }
+        let tried = match &self.phase {
+            Phase::Starting | Phase::Hopeless(_) => false,
+            Phase::Searching(search) => search.machine.has_tried_all(),
+            Phase::Running(running) => running.swarm.has_tried_all(),
+        };
+        self.wake
+            .take_if(|(_, since)| tried || since.elapsed() >= WAKE_MAX);
         if !self.remembered && self.start.elapsed() >= REMEMBER_AFTER {
             self.remembered = true;
             self.remember_peers();

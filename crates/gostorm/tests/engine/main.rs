@@ -21,6 +21,7 @@ mod incoming;
 mod reading;
 mod resolving;
 mod responsive;
+mod resting;
 mod sleeping;
 mod stand;
 mod takers;

@@ -76,7 +76,8 @@ impl Driver {
             return false;
         }
         let since = *self.idle_since.get_or_insert_with(Instant::now);
-        if !self.was_played() {
+        // One that was asked to sleep has had its place: it must not take another's.
+        if !self.was_played() && !self.handle.may_sleep_now() {
             shared.idle.enter(&self.handle);
         }
         let sleeps = since.elapsed() >= self.sleep_after() || self.handle.may_sleep_now();
