@@ -161,18 +161,22 @@ fn listed_trackers(context: &Context) -> Vec<String> {
 /// The deadline of a read: below the kernel's own time-out for FUSE requests (Linux 6.15 and later), which
 /// would otherwise take the whole mount down because of one slow read.
 fn read_deadline(wanted: Duration) -> Duration {
-    let Some(kernel) = gostream_fs::kernel::request_timeout() else {
-        return wanted;
-    };
-    let longest = kernel * 3 / 4;
-    if wanted > longest {
+    let kernel = gostream_fs::kernel::request_timeout();
+    let deadline = below(kernel, wanted);
+    if deadline < wanted {
         tracing::warn!(
             ?wanted,
             ?kernel,
+            ?deadline,
             "read_deadline_seconds is lowered to stay below the kernel's time-out for FUSE requests"
         );
     }
-    wanted.min(longest)
+    deadline
+}
+
+/// What is wanted, or three quarters of the kernel's time-out: the rest is for the way of the reply.
+fn below(kernel: Option<Duration>, wanted: Duration) -> Duration {
+    kernel.map_or(wanted, |kernel| wanted.min(kernel * 3 / 4))
 }
 
 /// Where peers reach us: the port of the settings, on IPv4 and IPv6. The engine leaves out what is not there.
@@ -181,4 +185,23 @@ pub(crate) fn listen_addresses(port: u16) -> Vec<SocketAddr> {
     let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     // A free port is chosen per socket: two families would get two ports.
     if port == 0 { vec![v4] } else { vec![v4, v6] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_fails_before_the_kernel_gives_up_the_mount() {
+        let seconds = Duration::from_secs;
+        let wanted = seconds(25);
+        assert_eq!(below(None, wanted), wanted, "it never gives up");
+        assert_eq!(below(Some(seconds(60)), wanted), wanted);
+        assert_eq!(
+            below(Some(seconds(33)), wanted),
+            Duration::from_millis(24_750)
+        );
+        assert_eq!(below(Some(seconds(20)), wanted), seconds(15));
+        assert_eq!(below(Some(seconds(1)), wanted), Duration::from_millis(750));
+    }
 }

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Reads of a film that is shared, alone and beside 200 readers parked on titles that nobody shares.
+
+In each round so many reads of 64 KiB, past the kernel's pages and at places of chance, are timed with nobody beside them,
+and again when every parked reader is known to stand in its read(2). Half of those read with O_DIRECT. They are freed by
+removing their titles, so that each round has titles of its own. Both ways lie in every round and take turns at being first,
+so that other work on the machine falls on both. Exit code 1 when a bar is missed.
+"""
+
+import argparse
+import json
+import mmap
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+from clients import child
+from machine import machine
+from process import MIB, Failure, conclude
+from rig import Rig
+from server import Server
+from table import table
+
+BLOCK = 64 * 1024
+PARK_S = 60
+# For longer than the bench takes nothing but the removal of its title frees a reader.
+SETTINGS = {"read_deadline_seconds": 600, "read_ahead_budget_mb": 64, "warm_cache": False}
+MEDIAN_BAR, TAIL_BAR = 1.25, 2.0
+
+PARKED = """
+import os, sys, threading
+def park(number, path):
+    direct = os.O_DIRECT if number % 2 else 0
+    title = os.open(path, os.O_RDONLY | direct)
+    sys.stdout.write(f"{threading.get_native_id()}\n")
+    sys.stdout.flush()
+    try:
+        os.read(title, 65536)
+    except OSError:
+        pass
+    os.close(title)
+threading.stack_size(256 << 10)
+threads = [threading.Thread(target=park, args=each) for each in enumerate(sys.argv[1:])]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./bench parked", description=__doc__)
+    parser.add_argument("--readers", type=int, default=200, metavar="N", help="parked readers (200)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(5)")
+    parser.add_argument("--reads", type=int, default=300, metavar="N", help="timed reads of each kind in a round (300)")
+    parser.add_argument("--size", type=int, default=512, metavar="MIB", help="of the film (512)")
+    parser.add_argument("--server", required=True, help="the gostream binary")
+    return parser.parse_args()
+
+
+def dead_titles(server, rounds, readers):
+    """The names of so many titles for each round, of torrents whose only peer and only tracker are closed ports."""
+    folder = server.place / "data" / "library" / "movies"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for number in range(rounds * readers):
+        info_hash = f"{number:08x}{0xDEAD:032x}"
+        # Who cannot ask the tracker waits for it.
+        magnet = f"magnet:?xt=urn:btih:{info_hash}&x.pe=127.0.0.9:9&tr=http://127.0.0.9:9/announce"
+        url = f"http://127.0.0.1:8090/stream?link={info_hash}&index=0&play"
+        stub = {"url": url, "size": 1 << 30, "magnet": magnet, "imdb": ""}
+        names.append(f"Dead {number} (2026)_{info_hash[32:]}.mkv")
+        (folder / names[-1]).write_text(json.dumps(stub))
+    return [names[at : at + readers] for at in range(0, len(names), readers)]
+
+
+def reads_of(pid, threads):
+    """How many of these threads stand in read(2) of a file."""
+    number = {"x86_64": "0", "aarch64": "63"}[os.uname().machine]
+    found = 0
+    for thread in threads:
+        try:
+            found += pathlib.Path(f"/proc/{pid}/task/{thread}/syscall").read_text().split()[0] == number
+        except OSError:
+            pass
+    return found
+
+
+def parked(titles):
+    """A process whose threads all wait for their titles; a context manager."""
+    return child([sys.executable, "-B", "-c", PARKED, *titles], stdin=subprocess.DEVNULL)
+
+
+def wait_until_parked(process, count):
+    threads = [int(process.stdout.readline()) for _ in range(count)]
+    end = time.monotonic() + PARK_S
+    while reads_of(process.pid, threads) < count:
+        if time.monotonic() > end:
+            raise Failure(f"{reads_of(process.pid, threads)} of {count} readers wait")
+        time.sleep(0.05)
+    return threads
+
+
+def timed(film, size, places, count):
+    """Seconds of each of so many reads."""
+    took = []
+    page = mmap.mmap(-1, BLOCK)
+    opened = os.open(film, os.O_RDONLY | os.O_DIRECT)
+    try:
+        for _ in range(count):
+            place = places.randrange(size // BLOCK) * BLOCK
+            started = time.monotonic()
+            if os.preadv(opened, [page], place) != BLOCK:
+                raise Failure(f"a short read at {place}")
+            took.append(time.monotonic() - started)
+    finally:
+        os.close(opened)
+    return took
+
+
+def beside_parked(args, mount, film, size, places, names):
+    titles = [mount / "movies" / name for name in names]
+    with parked(titles) as process:
+        threads = wait_until_parked(process, len(titles))
+        took = timed(film, size, places, args.reads)
+        left = reads_of(process.pid, threads)
+        if left != len(titles):
+            raise Failure(f"{left} of {len(titles)} readers still waited at the end")
+        for title in titles:
+            title.unlink()
+        if process.wait(PARK_S) != 0:
+            raise Failure("the parked readers failed")
+    return took
+
+
+def percentile(values, part):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(part * len(values)))]
+
+
+def report(alone, beside):
+    """Prints the tables; true when both bars are kept."""
+    lines = []
+    ratios = []
+    for name, part, bar in (("median", 0.5, MEDIAN_BAR), ("p99", 0.99, TAIL_BAR)):
+        # The ratio of each round, so that a round with other work on the machine counts once.
+        of_rounds = [percentile(b, part) / percentile(a, part) for a, b in zip(alone, beside)]
+        ratio = statistics.median(of_rounds)
+        ratios.append(ratio <= bar)
+        cells = [f"{percentile(sum(every, []), part) * 1000:.2f}" for every in (alone, beside)]
+        spread = f"{ratio:.2f} ({min(of_rounds):.2f}–{max(of_rounds):.2f})"
+        lines.append([name, *cells, spread, f"≤ {bar}", "kept" if ratios[-1] else "MISSED"])
+    print(table(["a read, ms", "alone", "beside the parked", "ratio", "bar", ""], lines))
+    return all(ratios)
+
+
+def main():
+    args = arguments()
+    where = machine()
+    size = args.size * MIB
+    alone, beside = [], []
+    with Rig(size, 256 * 1024) as rig:
+        (rig.directory / "server").mkdir()
+        server = Server(args.server, rig.directory / "server", SETTINGS)
+        name = server.add(f"{rig.magnet}&x.pe={rig.peer}")
+        rounds = dead_titles(server, args.rounds, args.readers)
+        with server.running() as (_, mount):
+            film, places = mount / name, random.Random(1)
+            timed(film, size, places, args.reads)
+            for number, names in enumerate(rounds):
+                say(f"round {number + 1} of {args.rounds}")
+                ways = [
+                    lambda: alone.append(timed(film, size, places, args.reads)),
+                    lambda names=names: beside.append(beside_parked(args, mount, film, size, places, names)),
+                ]
+                for way in ways if number % 2 == 0 else reversed(ways):
+                    way()
+    print(f"{args.readers} parked readers, {args.rounds} rounds of {args.reads} reads of 64 KiB; {where}\n")
+    return 0 if report(alone, beside) else 1
+
+
+if __name__ == "__main__":
+    conclude(main)
