@@ -75,11 +75,12 @@ fn refuse_dials(bench: &mut Bench, dht_speaks: bool, until: Time) -> Option<Time
     let mut failed = None;
     loop {
         for output in outputs {
-            match output {
-                Output::Dial { addr } => drop(bench.give(Input::DialFailed { addr })),
-                Output::LookUp { .. } if dht_speaks => drop(bench.give(Input::LookedUp)),
-                Output::Fail { .. } => failed = failed.or(Some(bench.now)),
-                _other => {}
+            if let Output::Dial { addr } = output {
+                bench.give(Input::DialFailed { addr });
+            } else if matches!(output, Output::LookUp { .. }) && dht_speaks {
+                bench.give(Input::LookedUp);
+            } else if matches!(output, Output::Fail { .. }) {
+                failed = failed.or(Some(bench.now));
             }
         }
         if failed.is_some() || bench.now >= until {
@@ -200,22 +201,20 @@ fn look_at(answers: Answers, rest: Option<crate::Rest>) -> (Duration, Option<cra
     loop {
         let now = bench.now;
         for output in outputs {
-            match output {
-                Output::Dial { addr } => {
-                    coming.push((now + answers.dial, Input::DialFailed { addr }));
-                }
-                Output::LookUp { .. } => coming.push((now + answers.dht, Input::LookedUp)),
-                Output::Announce(plan) => {
-                    let outcome = AnnounceOutcome::Answered {
-                        interval: None,
-                        min_interval: None,
-                    };
-                    let tracker = plan.tracker;
-                    let input = Input::Announced { tracker, outcome };
-                    coming.push((now + answers.tracker, input));
-                }
-                Output::Fail { .. } => return (now - Time::ZERO, bench.swarm.stats().rest),
-                _other => {}
+            if let Output::Dial { addr } = output {
+                coming.push((now + answers.dial, Input::DialFailed { addr }));
+            } else if matches!(output, Output::LookUp { .. }) {
+                coming.push((now + answers.dht, Input::LookedUp));
+            } else if let Output::Announce(plan) = output {
+                let outcome = AnnounceOutcome::Answered {
+                    interval: None,
+                    min_interval: None,
+                };
+                let tracker = plan.tracker;
+                let input = Input::Announced { tracker, outcome };
+                coming.push((now + answers.tracker, input));
+            } else if matches!(output, Output::Fail { .. }) {
+                return (now - Time::ZERO, bench.swarm.stats().rest);
             }
         }
         let first = coming.iter().map(|(at, _)| *at).min();
