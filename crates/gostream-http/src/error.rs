@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
+    extract::multipart::MultipartError,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -424,6 +425,17 @@ pub(crate) enum ApiRefusal {
 impl From<FilmError> for ApiRefusal {
     fn from(error: FilmError) -> Self {
         Self::Film(error)
+    }
+}
+
+impl ApiRefusal {
+    /// Why a form cannot be read; axum's own status tells one that is too long.
+    pub(crate) fn of_form(error: MultipartError) -> Self {
+        if error.status() == RequestError::too_large_status() {
+            Self::TooLarge
+        } else {
+            Self::Malformed
+        }
     }
 }
 

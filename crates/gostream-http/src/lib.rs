@@ -39,7 +39,7 @@ pub use proxy::proxy;
 pub use socket::{ControlSocket, SocketError, connect};
 pub use torrents::{
     Activity, Answer, DATA_LEN_MAX, FileView, HeldPiece, LABEL_LEN_MAX, Labels, NewTorrent,
-    NoTorrentId, Phase, PieceMap, ReaderPlace, TorrentError, TorrentId, TorrentService,
+    NoTorrentId, OpenedBy, Phase, PieceMap, ReaderPlace, TorrentError, TorrentId, TorrentService,
     TorrentSource, TorrentView, ViewedFile,
 };
 pub use torrserver::torrserver;

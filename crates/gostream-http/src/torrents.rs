@@ -48,8 +48,12 @@ pub trait TorrentService: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`FilmError`], which the client sees as a status.
-    fn open(&self, id: TorrentId, file: u32)
-    -> BoxFuture<'_, Result<Arc<dyn OpenFilm>, FilmError>>;
+    fn open(
+        &self,
+        id: TorrentId,
+        file: u32,
+        by: OpenedBy,
+    ) -> BoxFuture<'_, Result<Arc<dyn OpenFilm>, FilmError>>;
 
     /// Fetches what a player will ask for first: from `offset` of the file, or else from where it was left.
     fn preload(&self, id: TorrentId, file: u32, offset: Option<u64>) -> Answer<'_, ()>;
@@ -71,6 +75,15 @@ pub trait TorrentService: Send + Sync + 'static {
 
     /// Ends the server.
     fn shut_down(&self);
+}
+
+/// Who opens a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedBy {
+    /// A player, which is somewhere in the film: where it stops is remembered.
+    Player,
+    /// A program that looks at it, or fetches ahead of a player.
+    Probe,
 }
 
 /// The hash that names a torrent.

@@ -13,12 +13,14 @@ mod body;
 mod cache;
 mod gate;
 mod playlist;
+mod probe;
 mod query;
 mod shutdown;
 mod speed;
 mod status;
 mod stream;
 mod summary;
+mod upload;
 mod viewed;
 
 use std::sync::Arc;
@@ -37,16 +39,18 @@ use crate::{access::Access, torrents::TorrentService};
 /// What `/echo` answers. Clients look at the beginning only.
 const ECHO: &str = concat!("MatriX.137-gostream-", env!("CARGO_PKG_VERSION"));
 
-/// The routes of the API port; the login is theirs, see the module.
-pub fn torrserver(torrents: Arc<dyn TorrentService>, access: Access) -> Router {
-    let api = Api {
-        torrents,
-        access: Arc::new(access),
-    };
+/// The routes of the API port, which is `port`; the login is theirs, see the module.
+pub fn torrserver(torrents: Arc<dyn TorrentService>, access: Access, port: u16) -> Router {
+    let api = Api::new(torrents, access, port);
     Router::new()
         .route("/echo", get(echo))
         .route("/torrents", post(actions::torrents))
+        .route(
+            "/torrent/upload",
+            post(upload::upload).layer(upload::limit()),
+        )
         .route("/cache", post(cache::cache))
+        .route("/ffp/{hash}/{id}", get(probe::probe))
         .route("/viewed", post(viewed::viewed))
         .route("/stream", get(stream::stream))
         .route("/stream/", get(stream::stream))

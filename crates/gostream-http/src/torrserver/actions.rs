@@ -107,7 +107,8 @@ pub(super) fn one(torrent: &TorrentView) -> Result<Response, ApiRefusal> {
     body::answer(&TorrentStatus::from(torrent))
 }
 
-fn many(torrents: &[TorrentView]) -> Result<Response, ApiRefusal> {
+/// Torrents as JSON.
+pub(super) fn many(torrents: &[TorrentView]) -> Result<Response, ApiRefusal> {
     let list: Vec<TorrentStatus<'_>> = torrents.iter().map(TorrentStatus::from).collect();
     body::answer(&list)
 }

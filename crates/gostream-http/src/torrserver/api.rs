@@ -2,10 +2,33 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::{access::Access, torrents::TorrentService};
+
+/// Uploads of .torrent files at a time.
+const UPLOADS_MAX: usize = 4;
+/// Runs of ffprobe at a time.
+const PROBES_MAX: usize = 2;
 
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) torrents: Arc<dyn TorrentService>,
     pub(super) access: Arc<Access>,
+    /// Where we are asked; 0 when that is not known.
+    pub(super) port: u16,
+    pub(super) uploads: Arc<Semaphore>,
+    pub(super) probes: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(super) fn new(torrents: Arc<dyn TorrentService>, access: Access, port: u16) -> Self {
+        Self {
+            torrents,
+            access: Arc::new(access),
+            port,
+            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            probes: Arc::new(Semaphore::new(PROBES_MAX)),
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use axum::{
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use data_encoding::HEXLOWER;
@@ -19,8 +19,8 @@ use crate::{
     film::answer::answer_item,
     films::{Item, ItemKind},
     torrents::{
-        FileView, Labels, NewTorrent, TorrentError, TorrentId, TorrentSource, TorrentView,
-        ViewedFile,
+        FileView, Labels, NewTorrent, OpenedBy, TorrentError, TorrentId, TorrentSource,
+        TorrentView, ViewedFile,
     },
 };
 
@@ -53,7 +53,12 @@ pub(super) async fn stream(
     }
     if query.has("play") {
         let file = wanted(&torrent, file, !query.get("index").is_empty())?;
-        return bytes(&api, &torrent, file, &head.method, &head.headers).await;
+        let by = if query.has("unseen") {
+            OpenedBy::Probe
+        } else {
+            OpenedBy::Player
+        };
+        return bytes(&api, &torrent, file, by, &head).await;
     }
     Ok(Body::empty().into_response())
 }
@@ -77,7 +82,7 @@ pub(super) async fn play(
     let torrent = api.torrents.load(known).await.map_err(dead_link)?;
     let number = id.parse().ok();
     let file = wanted(&torrent, torrent.file(number), number.is_some())?;
-    bytes(&api, &torrent, file, &head.method, &head.headers).await
+    bytes(&api, &torrent, file, OpenedBy::Player, &head).await
 }
 
 /// The torrent that a query names.
@@ -132,9 +137,10 @@ async fn bytes(
     api: &Api,
     torrent: &TorrentView,
     file: &FileView,
-    method: &Method,
-    headers: &HeaderMap,
+    by: OpenedBy,
+    head: &Parts,
 ) -> Result<Response, ApiRefusal> {
+    let (method, headers) = (&head.method, &head.headers);
     let tag = format!("{}/{}", torrent.id, file.path);
     let item = Item {
         name: file.name().to_owned(),
@@ -145,8 +151,10 @@ async fn bytes(
         },
     };
     let open = async {
-        note_viewed(api, torrent.id, file.id);
-        api.torrents.open(torrent.id, file.id).await
+        if by == OpenedBy::Player {
+            note_viewed(api, torrent.id, file.id);
+        }
+        api.torrents.open(torrent.id, file.id, by).await
     };
     let mut response = answer_item(&item, method, headers, open).await?;
     let shown = response.headers_mut();

@@ -106,7 +106,7 @@ fn end_of(mounted: &Mounted) -> oneshot::Receiver<SessionEnd> {
 }
 
 /// What a preload fetches at most; less where the budget is small.
-const PRELOAD_LEN: u64 = 32 << 20;
+const PRELOAD_LEN: u64 = 20 << 20;
 
 fn torrents(
     context: &Context,

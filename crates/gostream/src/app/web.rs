@@ -87,7 +87,8 @@ impl WebPorts {
         });
         let access = self.access;
         let api = self.api.map(|port| {
-            let api = torrserver(torrents, access);
+            let number = port.port().unwrap_or_default();
+            let api = torrserver(torrents, access, number);
             tokio::spawn(port.serve_open(api, stop.clone().cancelled_owned()))
         });
         proxy.into_iter().chain(api).collect()

@@ -1,5 +1,9 @@
 //! The API port, spoken to as clients of TorrServer speak, against a real seeder.
 
+mod players;
+mod recipes;
+mod refusals;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
@@ -8,11 +12,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::http::{self, Answer};
-use crate::harness::server::{Place, Server};
+use crate::harness::server::Server;
 use crate::harness::swarm::SharedFilm;
-use crate::harness::{cli, free_port, wait};
+use crate::harness::{free_port, wait};
 
-const LIMIT: Duration = Duration::from_secs(120);
 /// How long a small thing may take on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -283,173 +286,6 @@ fn a_bare_magnet_in_a_query_and_every_other_form_of_a_link_are_understood() {
 }
 
 #[test]
-fn bad_requests_get_a_status_and_no_body() {
-    let stand = stand();
-    let known = "ab".repeat(20);
-    for (path, body, status) in [
-        ("/torrents", json!({"action": "dance"}), 400),
-        ("/torrents", json!({"action": "add", "link": ""}), 400),
-        (
-            "/torrents",
-            json!({"action": "add", "link": "magnet:?xt=nothing"}),
-            400,
-        ),
-        (
-            "/torrents",
-            json!({"action": "add", "link": "file:///etc/passwd"}),
-            400,
-        ),
-        (
-            "/torrents",
-            json!({"action": "add", "link": "/etc/passwd"}),
-            400,
-        ),
-        (
-            "/torrents",
-            json!({"action": "add", "link": format!("http://127.0.0.1:{}/echo", stand.port)}),
-            400,
-        ),
-        (
-            "/torrents",
-            json!({"action": "add", "link": "http://localhost/a.torrent"}),
-            400,
-        ),
-        ("/torrents", json!({"action": "get"}), 400),
-        ("/torrents", json!({"action": "get", "hash": known}), 404),
-        (
-            "/torrents",
-            json!({"action": "get", "hash": "nonsense"}),
-            404,
-        ),
-        ("/torrents", json!({"action": "rem", "hash": known}), 200),
-        ("/torrents", json!({"action": "rem"}), 400),
-        ("/torrents", json!([1, 2]), 400),
-        ("/cache", json!({"action": "get", "hash": known}), 404),
-        ("/cache", json!({"action": "get"}), 400),
-        ("/viewed", json!({"action": "set"}), 400),
-        ("/viewed", json!({"action": "dance"}), 200),
-    ] {
-        let answer = stand.post(path, &body);
-        assert_eq!(
-            (answer.status, answer.body.as_str()),
-            (status, ""),
-            "{path} {body}"
-        );
-    }
-}
-
-#[test]
-fn bad_paths_get_a_status() {
-    let stand = stand();
-    let known = "ab".repeat(20);
-    for (path, status) in [
-        ("/stream", "400"),
-        ("/stream?link=x&play", "500"),
-        ("/stream?link=file%3A%2F%2F%2Fetc%2Fpasswd&play", "500"),
-        (&*format!("/play/{known}/1"), "500"),
-        ("/playlist", "400"),
-        (&*format!("/playlist?hash={known}"), "404"),
-        ("/download/many", "400"),
-        ("/no/such/path", "404"),
-    ] {
-        assert_eq!(status_of(&[&stand.url(path)]), status, "{path}");
-    }
-    for garbage in ["", "{", "\u{0}\u{1}", "null", "\"add\""] {
-        let answer =
-            http::request(stand.port, "POST", "/torrents", &[], garbage.as_bytes()).unwrap();
-        assert_eq!(answer.status, 400, "{garbage:?}");
-    }
-}
-
-#[test]
-fn a_page_of_another_site_is_refused() {
-    let stand = stand();
-    let wipe = ["-d", r#"{"action":"wipe"}"#, &stand.url("/torrents")];
-    let asked = |origin: &str| status_of(&[&["-H", origin][..], &wipe].concat());
-    assert_eq!(asked("Origin: http://evil.example"), "403");
-    assert_eq!(
-        asked(&format!("Origin: http://127.0.0.1:{}", stand.port)),
-        "200"
-    );
-}
-
-#[test]
-fn a_giant_body_is_refused_before_it_is_read() {
-    let stand = stand();
-    let lengths = ["-H", "Content-Length: 1073741824", "-H", "Expect:"];
-    let body = ["-X", "POST", "-d", "{}", &stand.url("/torrents")];
-    assert_eq!(status_of(&[&lengths[..], &body].concat()), "413");
-    assert!(stand.server.peak_memory() < 512 << 20);
-}
-
-#[test]
-fn ffmpeg_and_mpv_play_it_with_seeks() {
-    let stand = stand();
-    stand.add(false);
-    let url = stand.url(&format!(
-        "/stream/film.mkv?link={}&index=1&play",
-        stand.hash()
-    ));
-    let original = stand.film.original.to_str().unwrap();
-    let frames = |input: &str, at: &str| {
-        let mut command = Command::new("ffmpeg");
-        command.args([
-            "-v",
-            "error",
-            "-ss",
-            at,
-            "-i",
-            input,
-            "-frames:v",
-            "2",
-            "-f",
-            "framemd5",
-            "-",
-        ]);
-        let finished = cli::finish(&mut command, LIMIT);
-        assert_eq!(finished.code, Some(0), "{}", finished.err);
-        finished.out
-    };
-    for at in ["0", "0.5", "1.2"] {
-        assert_eq!(frames(&url, at), frames(original, at), "at {at}");
-    }
-    let list = stand.url(&format!("/stream/film.m3u?link={}&m3u", stand.hash()));
-    let mut mpv = Command::new("mpv");
-    mpv.args([
-        "--no-config",
-        "--vo=null",
-        "--ao=null",
-        "--frames=5",
-        "--start=0.8",
-        "--untimed",
-    ]);
-    let finished = cli::finish(mpv.arg("--really-quiet").arg(&list), LIMIT);
-    assert_eq!(finished.code, Some(0), "{}", finished.err);
-}
-
-#[test]
-fn a_player_without_a_login_plays_what_is_known_and_nothing_else() {
-    let film = SharedFilm::start();
-    let port = free_port();
-    let place = Place::new(settings(port));
-    place.set(&json!({"web_user": "ann", "web_password": "pw"}));
-    let stand = Stand {
-        film,
-        port,
-        server: Server::start_in(place),
-    };
-    let play = stand.url(&format!("/stream/a.mkv?link={}&index=1&play", stand.hash()));
-    assert_eq!(status_of(&[&play]), "401");
-    assert_eq!(status_of(&[&stand.url("/echo")]), "200");
-    let add = json!({"action": "add", "link": stand.film.magnet()}).to_string();
-    let torrents = stand.url("/torrents");
-    assert_eq!(status_of(&["-d", &add, &torrents]), "401");
-    assert_eq!(status_of(&["-u", "ann:pw", "-d", &add, &torrents]), "200");
-    assert!(curl(&["-r", "0-9", &play]) == stand.bytes(0, 10));
-    assert_eq!(status_of(&[&stand.url("/stat")]), "401");
-}
-
-#[test]
 fn a_program_of_this_machine_may_end_the_server() {
     let mut stand = stand();
     let forwarded = [
@@ -460,4 +296,34 @@ fn a_program_of_this_machine_may_end_the_server() {
     assert_eq!(status_of(&forwarded), "403");
     assert_eq!(status_of(&[&stand.url("/shutdown")]), "200");
     wait::until("it has ended", SOON, || stand.server.ended().then_some(()));
+}
+
+#[test]
+fn files_are_uploaded_in_a_form() {
+    let stand = stand();
+    let file = format!("file1=@{}", stand.film.torrent.path.display());
+    let upload = stand.url("/torrent/upload");
+    let added = curl(&["-F", &file, "-F", "save=", "-F", "title=By Form", &upload]);
+    let added: Value = serde_json::from_slice(&added).unwrap();
+    assert_eq!(
+        (&added["hash"], &added["title"]),
+        (&json!(stand.hash()), &json!("By Form"))
+    );
+    assert_eq!(added["file_stats"][0]["length"], stand.len());
+    let both = curl(&["-F", &file, "-F", &file.replace("file1", "file2"), &upload]);
+    let both: Value = serde_json::from_slice(&both).unwrap();
+    assert_eq!(both.as_array().unwrap().len(), 2);
+    assert_eq!(stand.list("list").len(), 1);
+    let nothing = format!("file=@{}", stand.film.original.display());
+    assert_eq!(status_of(&["-F", &nothing, &upload]), "400");
+    assert_eq!(status_of(&["-d", "{}", &upload]), "400");
+    let long = [
+        "-H",
+        "Content-Length: 1073741824",
+        "-H",
+        "Expect:",
+        "-F",
+        &file,
+    ];
+    assert_eq!(status_of(&[&long[..], &[&upload]].concat()), "413");
 }

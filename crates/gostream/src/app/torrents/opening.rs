@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gostorm::FileChoice;
-use gostream_http::{FilmError, OpenFilm};
+use gostream_http::{FilmError, OpenFilm, OpenedBy};
 use gostream_library::{TorrentHash, match_file};
 
 use super::adding::request_by_hash;
@@ -12,15 +12,6 @@ use super::library;
 use super::shared::{Shared, Torrents};
 use super::streams::Place;
 use crate::app::films::{Film, of_open};
-
-/// Who reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenedBy {
-    /// A client, which is somewhere in the film.
-    Player,
-    /// We, ahead of a client.
-    Preload,
-}
 
 impl Torrents {
     pub(super) async fn open_file(
@@ -39,7 +30,7 @@ impl Torrents {
                 let store = Arc::clone(&self.shared.parts.store);
                 Some(Place::new(store, hash, file, len))
             }
-            OpenedBy::Preload => None,
+            OpenedBy::Probe => None,
         };
         Ok(self.shared.streams.tie(hash, opened, place))
     }

@@ -58,9 +58,8 @@ impl Drop for Shown {
 }
 
 impl Shown {
-    /// So many more bytes are there.
-    pub(super) fn came(&self, bytes: usize) {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.preload.done.fetch_add(bytes, Ordering::Relaxed);
+    /// So many bytes are there.
+    pub(super) fn is_at(&self, bytes: u64) {
+        self.preload.done.store(bytes, Ordering::Relaxed);
     }
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use gostorm_wire::InfoHash;
 use gostream_http::{
-    Activity, Answer, FilmError, HeldPiece, Labels, NewTorrent, OpenFilm, Phase, PieceMap,
-    ReaderPlace, TorrentError, TorrentId, TorrentService, TorrentView, ViewedFile,
+    Activity, Answer, FilmError, HeldPiece, Labels, NewTorrent, OpenFilm, OpenedBy, Phase,
+    PieceMap, ReaderPlace, TorrentError, TorrentId, TorrentService, TorrentView, ViewedFile,
 };
 use gostream_library::TorrentHash;
 use gostream_store::ViewedMark;
 
 use super::known::Title;
-use super::opening::OpenedBy;
 use super::shared::{Shared, Torrents, failed};
 use crate::clock::now_unix;
 
@@ -119,8 +118,9 @@ impl TorrentService for Torrents {
         &self,
         id: TorrentId,
         file: u32,
+        by: OpenedBy,
     ) -> BoxFuture<'_, Result<Arc<dyn OpenFilm>, FilmError>> {
-        Box::pin(self.open_file(of(id), file, OpenedBy::Player))
+        Box::pin(self.open_file(of(id), file, by))
     }
 
     fn preload(&self, id: TorrentId, file: u32, offset: Option<u64>) -> Answer<'_, ()> {
