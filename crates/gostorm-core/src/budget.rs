@@ -84,6 +84,8 @@ impl Account {
 #[derive(Clone, Debug)]
 pub struct Arbiter {
     total: u64,
+    /// An earlier, larger budget, while more than the present one is still held.
+    over: u64,
     clock: u64,
     accounts: FxHashMap<Tenant, Account>,
 }
@@ -103,6 +105,7 @@ impl Arbiter {
     pub fn new(total: u64) -> Self {
         Self {
             total,
+            over: 0,
             clock: 0,
             accounts: FxHashMap::default(),
         }
@@ -117,6 +120,14 @@ impl Arbiter {
     /// Makes the budget at least `total` bytes; the next [`Arbiter::update`] hands them out.
     pub fn raise(&mut self, total: u64) {
         self.total = self.total.max(total);
+    }
+
+    /// Makes the budget another; returns every lease that changed. Where it is less than before, what is held and leased
+    /// exceeds it until the torrents have given back, and nobody gets anything meanwhile.
+    pub fn resize(&mut self, total: u64) -> Vec<Granted> {
+        self.over = self.over.max(self.total);
+        self.total = total;
+        self.share_out()
     }
 
     /// Bytes held by all torrents, as they last said.
@@ -258,9 +269,7 @@ impl Arbiter {
                 account.lease = account.lease.min(*target);
             }
         }
-        let mut free = self
-            .total
-            .saturating_sub(self.accounts.values().map(Account::covered).sum());
+        let mut free = self.total.saturating_sub(self.covered());
         let mut changed = Vec::new();
         for ((tenant, target), before) in targets.iter().zip(before) {
             let Some(account) = self.accounts.get_mut(tenant) else {
@@ -280,14 +289,21 @@ impl Arbiter {
                 });
             }
         }
+        if self.covered() <= self.total {
+            self.over = 0;
+        }
         changed
+    }
+
+    fn covered(&self) -> u64 {
+        self.accounts.values().map(Account::covered).sum()
     }
 
     /// Panics when the leases and what is held exceed the budget together.
     pub fn check_invariants(&self) {
-        let covered: u64 = self.accounts.values().map(Account::covered).sum();
+        let covered = self.covered();
         assert!(
-            covered <= self.total,
+            covered <= self.total.max(self.over),
             "{covered} bytes leased or held of {}",
             self.total
         );

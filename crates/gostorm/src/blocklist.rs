@@ -33,7 +33,7 @@ const RETRY_MIN: Duration = Duration::from_secs(600);
 const JITTER: f64 = 1.0 / 48.0;
 
 /// A list that is wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlocklistConfig {
     /// Where it comes from.
     pub source: BlocklistSource,
@@ -42,7 +42,7 @@ pub struct BlocklistConfig {
 }
 
 /// Where a list comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlocklistSource {
     /// From a server (http or https).
     Url {
@@ -237,6 +237,10 @@ impl Keeper {
             );
         }
         let len = list.len();
+        // Another list may be wanted by now.
+        if self.stop.is_cancelled() {
+            return;
+        }
         self.filter.set(list);
         // Nobody need listen.
         let _ = self.happenings.send(Happening::ListInUse(len));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gostorm_wire::{HANDSHAKE_LEN, Handshake, InfoHash, Violation};
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use crate::encryption::{Encryption, Greeting, Habits};
@@ -112,7 +113,7 @@ enum Road {
 pub struct Dialer {
     net: Arc<Net>,
     encryption: Encryption,
-    timeouts: DialTimeouts,
+    timeouts: Mutex<DialTimeouts>,
     utp: Arc<Endpoints>,
     habits: Habits,
 }
@@ -128,10 +129,15 @@ impl Dialer {
         Self {
             net,
             encryption,
-            timeouts,
+            timeouts: Mutex::new(timeouts),
             utp,
             habits: Habits::default(),
         }
+    }
+
+    /// How long attempts may take that begin from now on.
+    pub(crate) fn set_timeouts(&self, timeouts: DialTimeouts) {
+        *self.timeouts.lock() = timeouts;
     }
 
     /// Connects to `address`, says `ours` at once, and waits for the peer's handshake; once more in another way if
@@ -200,12 +206,13 @@ impl Dialer {
         greeting: Greeting,
     ) -> Result<Dialled, DialError> {
         let start = Instant::now();
-        let mut transport = timeout(self.timeouts.connect, self.connect(road, address))
+        let timeouts = *self.timeouts.lock();
+        let mut transport = timeout(timeouts.connect, self.connect(road, address))
             .await
             .map_err(|_| DialError::ConnectTimeout)?
             .map_err(DialError::Connect)?;
         let greeted = greet(&mut transport, ours, greeting);
-        let theirs = timeout(self.timeouts.handshake, greeted)
+        let theirs = timeout(timeouts.handshake, greeted)
             .await
             .map_err(|_| DialError::HandshakeTimeout)??;
         // Whoever answers at all has understood.

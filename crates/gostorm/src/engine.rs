@@ -6,6 +6,8 @@
 mod doors;
 mod forwarding;
 mod glimpse;
+mod list;
+mod retune;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use self::survey::Hold;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use gostorm_core::ReaderKey;
@@ -25,7 +28,6 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::blocklist::{self, Keeper};
 use crate::config::Config;
 use crate::dial::{DialTimeouts, Dialer};
 use crate::discovery::Discovery;
@@ -131,8 +133,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the port is taken or the system refuses a thread.
-    pub fn start(mut config: Config, store: Arc<dyn TorrentStore>) -> Result<Self, EngineError> {
-        config.retrackers = config.retrackers.cleaned();
+    pub fn start(config: Config, store: Arc<dyn TorrentStore>) -> Result<Self, EngineError> {
+        let tuning = config.tuning();
         let hasher = Hasher::new(config.hash_threads).map_err(EngineError::Threads)?;
         let net = Arc::new(Net::with(config.net.clone()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -141,16 +143,15 @@ impl Engine {
             connect: config.timeouts.connect,
             handshake: config.timeouts.handshake,
         };
-        let list = config.blocklist.clone();
-        let required = list.as_ref().is_some_and(|list| list.required);
-        let filter = Arc::new(Filter::new(list.is_some(), required));
+        let filter = Arc::new(Filter::default());
         let discovery = Discovery::start(&config.discovery, &net, &store, &filter, &tasks, &stop);
         let shared = Arc::new(Shared {
             peer_id: PeerId::new(rand::random()),
             announce_key: rand::random(),
             memory: Memory::new(config.budget_bytes),
             filter,
-            limits: Limits::new(&config),
+            limits: Limits::new(&tuning),
+            list_keeper: Mutex::default(),
             totals: Counters::default(),
             offences: Offences::default(),
             dials: Semaphore::new(config.half_open_max.max(1)),
@@ -181,16 +182,9 @@ impl Engine {
             tasks,
             runtime: tokio::runtime::Handle::current(),
             config,
+            tuning: ArcSwap::from_pointee(tuning),
         });
-        if let Some(list) = list {
-            let keeper = Keeper {
-                filter: Arc::clone(&shared.filter),
-                store: Arc::clone(&shared.store),
-                stop: shared.stop.clone(),
-                happenings: shared.happenings.clone(),
-            };
-            shared.runtime.spawn(blocklist::keep(keeper, list.source));
-        }
+        list::keep_list(&shared, shared.tuning.load().blocklist.as_ref());
         doors::open(&shared)?;
         forwarding::start(&shared);
         let (net, stop) = (Arc::clone(&shared.net), shared.stop.clone());

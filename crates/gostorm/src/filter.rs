@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use gostorm_core::Source;
@@ -33,12 +33,12 @@ pub struct FilterState {
     pub candidates: BTreeMap<Source, u64>,
 }
 
-/// See the module.
-#[derive(Debug)]
+/// See the module. At first there is no list, and nobody who has one.
+#[derive(Debug, Default)]
 pub(crate) struct Filter {
     list: ArcSwapOption<Blocklist>,
     /// Without a list, only the home network is connected to.
-    required: bool,
+    required: AtomicBool,
     /// Whether the first list is there, or it is known that there is none yet.
     ready: watch::Sender<bool>,
     /// How often the list was changed.
@@ -50,17 +50,19 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Without a list; `awaited` when somebody will say whether there is one.
-    pub(crate) fn new(awaited: bool, required: bool) -> Self {
-        Self {
-            list: ArcSwapOption::empty(),
-            required,
-            ready: watch::Sender::new(!awaited),
-            changes: watch::Sender::new(0),
-            incoming: AtomicU64::new(0),
-            outgoing: AtomicU64::new(0),
-            connected: AtomicU64::new(0),
-            candidates: Mutex::default(),
+    /// Somebody will say from now on which list there is; without it, only the home network is connected to where it
+    /// is `required`. `None`: nobody will, and there is none.
+    pub(crate) fn await_list(&self, required: Option<bool>) {
+        let now = required.unwrap_or_default();
+        let mut changed = self.required.swap(now, Ordering::Relaxed) != now;
+        if required.is_none() {
+            changed |= self.list.swap(None).is_some();
+        }
+        // A list that is there already may be used meanwhile.
+        let ready = required.is_none() || self.list.load().is_some();
+        self.ready.send_replace(ready);
+        if changed {
+            self.changes.send_modify(|changes| *changes += 1);
         }
     }
 
@@ -95,7 +97,9 @@ impl Filter {
         }
         let list = self.list.load();
         list.as_ref()
-            .map_or(self.required, |list| list.contains(ip))
+            .map_or(self.required.load(Ordering::Relaxed), |list| {
+                list.contains(ip)
+            })
     }
 
     /// Whether a connection from there is refused.
@@ -182,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_home_network_is_never_blocked() {
-        let filter = Filter::new(false, false);
+        let filter = Filter::default();
         filter.set(list(
             "10.0.0.0/8\n172.16.0.0/12\n192.168.0.0/16\n169.254.0.0/16\nfd00::/16\nfe80::/16\n192.0.2.0/24\n",
         ));
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_is_blocked_is_counted_where_it_came_from() {
-        let filter = Filter::new(false, false);
+        let filter = Filter::default();
         let mut named = vec![
             "192.0.2.1:1".parse().unwrap(),
             "203.0.113.1:1".parse().unwrap(),
@@ -224,7 +228,8 @@ mod tests {
 
     #[test]
     fn a_required_list_that_is_missing_blocks_all_but_the_home_network() {
-        let filter = Filter::new(true, true);
+        let filter = Filter::default();
+        filter.await_list(Some(true));
         assert!(filter.blocks(ip("203.0.113.1")) && !filter.blocks(ip("192.168.1.1")));
         filter.set(list("192.0.2.0/24"));
         assert!(!filter.blocks(ip("203.0.113.1")));
@@ -232,7 +237,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_that_is_awaited_is_waited_for() {
-        let filter = Filter::new(true, false);
+        let filter = Filter::default();
+        filter.await_list(Some(false));
         let mut changes = filter.changes();
         let waiting = filter.ready();
         tokio::pin!(waiting);
@@ -240,7 +246,14 @@ mod tests {
         filter.set(list("192.0.2.0/24"));
         waiting.await;
         assert!(changes.has_changed().unwrap());
-        assert_eq!(*changes.borrow_and_update(), 1);
-        Filter::new(false, false).ready().await;
+        changes.mark_unchanged();
+        // Another list is about to come; this one is good meanwhile.
+        filter.await_list(Some(true));
+        filter.ready().await;
+        assert!(filter.blocks(ip("192.0.2.1")) && !filter.blocks(ip("203.0.113.1")));
+        filter.await_list(None);
+        filter.ready().await;
+        assert!(!filter.blocks(ip("192.0.2.1")) && !filter.blocks(ip("203.0.113.1")));
+        assert!(changes.has_changed().unwrap());
     }
 }

@@ -44,6 +44,7 @@ mod torrent;
 mod totals;
 pub mod tracker;
 pub mod transport;
+mod tuning;
 pub mod utp;
 mod web_seed;
 
@@ -64,4 +65,5 @@ pub use store::{FetchedList, StoreFailure, StoredTorrent, TorrentStore};
 pub use stream::Stream;
 pub use totals::Totals;
 pub use tracker::{Retrackers, RetrackersMode, TrackerState};
+pub use tuning::Tuning;
 pub use web_seed::WebSeedError;

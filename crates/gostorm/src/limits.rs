@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::tuning::Tuning;
 
 /// What a torrent does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,31 +42,35 @@ pub(crate) struct Share {
     pub(crate) connections: usize,
 }
 
+/// What there is to share.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    all: Share,
+    /// What one torrent gets at most.
+    each: Share,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    all: Share,
-    each: Share,
+    terms: Mutex<Terms>,
     torrents: Mutex<BTreeMap<u64, Activity>>,
     sharers: watch::Sender<Sharers>,
 }
 
 impl Limits {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(tuning: &Tuning) -> Self {
         Self {
-            all: Share {
-                download: config.download_limit,
-                upload: config.upload_limit,
-                connections: config.connections_max,
-            },
-            each: Share {
-                download: config.download_limit_per_torrent,
-                upload: config.upload_limit_per_torrent,
-                connections: config.connections_per_torrent,
-            },
+            terms: Mutex::new(Terms::new(tuning)),
             torrents: Mutex::new(BTreeMap::new()),
             sharers: watch::Sender::new(Sharers::default()),
         }
+    }
+
+    /// There is more or less to share from now on: every torrent hears of it.
+    pub(crate) fn retune(&self, tuning: &Tuning) {
+        *self.terms.lock() = Terms::new(tuning);
+        self.sharers.send_modify(|_| {});
     }
 
     /// A torrent wakes. What is received changes with the shares.
@@ -114,6 +118,28 @@ impl Limits {
 
     /// The share of one torrent.
     pub(crate) fn share(&self, sharers: Sharers, activity: Activity) -> Share {
+        let terms = *self.terms.lock();
+        terms.share(sharers, activity)
+    }
+}
+
+impl Terms {
+    fn new(tuning: &Tuning) -> Self {
+        Self {
+            all: Share {
+                download: tuning.download_limit,
+                upload: tuning.upload_limit,
+                connections: tuning.connections_max,
+            },
+            each: Share {
+                download: tuning.download_limit_per_torrent,
+                upload: tuning.upload_limit_per_torrent,
+                connections: tuning.connections_per_torrent,
+            },
+        }
+    }
+
+    fn share(&self, sharers: Sharers, activity: Activity) -> Share {
         let rate = |all: Option<u64>, each: Option<u64>, among: u64| {
             // Only a limit of nothing is nothing.
             let part = all.map(|limit| (limit / among.max(1)).max(limit.min(1)));
@@ -148,14 +174,19 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
-    fn limits(download: Option<u64>, upload: Option<u64>, connections: usize) -> Limits {
-        Limits::new(&Config {
+    fn tuning(download: Option<u64>, upload: Option<u64>, connections: usize) -> Tuning {
+        Tuning {
             download_limit: download,
             upload_limit: upload,
             connections_max: connections,
-            ..Config::default()
-        })
+            ..Config::default().tuning()
+        }
+    }
+
+    fn limits(download: Option<u64>, upload: Option<u64>, connections: usize) -> Limits {
+        Limits::new(&tuning(download, upload, connections))
     }
 
     fn rates(share: Share) -> (Option<u64>, Option<u64>) {
@@ -189,6 +220,21 @@ mod tests {
     }
 
     #[test]
+    fn who_shares_hears_of_other_limits() {
+        let limits = limits(Some(900), None, 500);
+        let mut first = limits.join(1);
+        limits.set(1, Activity::Read);
+        let share = |of: &mut watch::Receiver<Sharers>| {
+            limits.share(*of.borrow_and_update(), Activity::Read)
+        };
+        assert_eq!(rates(share(&mut first)), (Some(900), None));
+        limits.retune(&tuning(None, Some(7), 9));
+        assert!(first.has_changed().is_ok_and(|changed| changed));
+        let now = share(&mut first);
+        assert_eq!((rates(now), now.connections), ((None, Some(7)), 8));
+    }
+
+    #[test]
     fn no_limit_is_shared_as_none_and_nothing_as_nothing() {
         let many = Sharers {
             searching: 0,
@@ -203,12 +249,10 @@ mod tests {
 
     #[test]
     fn one_torrent_has_a_limit_of_its_own_as_well() {
-        let limits = Limits::new(&Config {
-            download_limit: Some(1_000),
+        let limits = Limits::new(&Tuning {
             download_limit_per_torrent: Some(400),
-            upload_limit: None,
             upload_limit_per_torrent: Some(70),
-            ..Config::default()
+            ..tuning(Some(1_000), None, 500)
         });
         let read = |read| Sharers {
             read,

@@ -26,6 +26,8 @@ pub(crate) struct Memory {
 struct Ledger {
     arbiter: Arbiter,
     mailboxes: FxHashMap<u64, watch::Sender<u64>>,
+    /// The bytes below which each torrent cannot be read.
+    floors: FxHashMap<u64, u64>,
 }
 
 impl Memory {
@@ -33,6 +35,7 @@ impl Memory {
         let ledger = Ledger {
             arbiter: Arbiter::new(budget_bytes),
             mailboxes: FxHashMap::default(),
+            floors: FxHashMap::default(),
         };
         Self {
             ledger: Mutex::new(ledger),
@@ -57,6 +60,7 @@ impl Memory {
         let floor = FLOOR_PIECES * u64::from(piece_len);
         let mut ledger = self.ledger.lock();
         ledger.mailboxes.insert(tenant, mailbox);
+        ledger.floors.insert(tenant, floor);
         ledger.arbiter.join(tenant, budget::floor(piece_len));
         if ledger.arbiter.total() < floor {
             tracing::warn!(
@@ -68,6 +72,24 @@ impl Memory {
             self.pool.raise_cap(floor + IN_FLIGHT_BYTES);
         }
         lease
+    }
+
+    /// The budget is another from now on: what torrents hold beyond it they give back, and buffers go back to the system.
+    /// It stays at three pieces of every torrent that is awake.
+    pub(crate) fn resize(&self, budget_bytes: u64) {
+        let mut ledger = self.ledger.lock();
+        let floor = ledger.floors.values().copied().max().unwrap_or(0);
+        let total = budget_bytes.max(floor);
+        if total > budget_bytes {
+            tracing::warn!(
+                budget_bytes,
+                floor_bytes = floor,
+                "the read-ahead budget is below three pieces of a torrent that is awake; it is raised"
+            );
+        }
+        let granted = ledger.arbiter.resize(total);
+        self.pool.set_cap(total + IN_FLIGHT_BYTES);
+        ledger.deliver(&granted);
     }
 
     /// A torrent says what it could use and what it holds.
@@ -89,6 +111,7 @@ impl Memory {
         let last = {
             let mut ledger = self.ledger.lock();
             ledger.mailboxes.remove(&tenant);
+            ledger.floors.remove(&tenant);
             let granted = ledger.arbiter.leave(tenant);
             ledger.deliver(&granted);
             ledger.mailboxes.is_empty()
@@ -147,6 +170,26 @@ mod tests {
         assert_eq!(*second.borrow_and_update(), 8 * MIB);
         assert_eq!(memory.usage(), (0, 8 * MIB));
         assert!(first.has_changed().is_err(), "its mailbox is gone");
+    }
+
+    #[test]
+    fn a_smaller_budget_takes_back_and_a_larger_one_gives() {
+        let memory = Memory::new(8 * MIB);
+        let mut lease = memory.join(1, 64 << 10);
+        memory.update(1, plays(16 * MIB), 0);
+        memory.confirm(1, 8 * MIB);
+        memory.update(1, plays(16 * MIB), 8 * MIB);
+        memory.resize(6 * MIB);
+        assert_eq!(*lease.borrow_and_update(), 6 * MIB);
+        assert_eq!(memory.usage(), (8 * MIB, 6 * MIB));
+        memory.confirm(1, 6 * MIB);
+        memory.update(1, plays(16 * MIB), 6 * MIB);
+        memory.resize(20 * MIB);
+        assert_eq!(*lease.borrow_and_update(), 16 * MIB);
+        assert_eq!(memory.pool().cap_bytes(), 20 * MIB + IN_FLIGHT_BYTES);
+        let _large = memory.join(2, 4 << 20);
+        memory.resize(MIB);
+        assert_eq!(memory.usage(), (6 * MIB, 12 * MIB));
     }
 
     #[test]

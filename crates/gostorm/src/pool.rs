@@ -34,7 +34,8 @@ struct Shared {
     room: Notify,
 }
 
-/// `live + free.len() <= cap` always holds, since a free buffer is taken before a new one is mapped.
+/// `live + free.len() <= cap` always holds, since a free buffer is taken before a new one is mapped; after the cap was
+/// lowered, as soon as enough were given back.
 struct State {
     live: usize,
     free: Vec<MmapMut>,
@@ -122,6 +123,16 @@ impl Pool {
         self.shared.room.notify_waiters();
     }
 
+    /// Lets live and free buffers hold up to `cap_bytes` together. Where that is less than before, free ones go back to
+    /// the kernel, live ones when they are given back, and nobody gets one until then.
+    pub fn set_cap(&self, cap_bytes: u64) {
+        let cap = usize::try_from(cap_bytes / u64::from(BLOCK_LEN)).unwrap_or(usize::MAX);
+        self.shared.cap.store(cap.max(1), Ordering::Relaxed);
+        let keep = cap_bytes.saturating_sub(self.live_bytes());
+        self.trim(keep);
+        self.shared.room.notify_waiters();
+    }
+
     /// Bytes in buffers that somebody holds.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
@@ -204,8 +215,11 @@ impl Drop for BlockBuf {
         {
             let mut state = self.pool.state.lock();
             state.live -= 1;
-            state.free.extend(self.memory.take());
+            if state.live + state.free.len() < self.pool.cap.load(Ordering::Relaxed) {
+                state.free.extend(self.memory.take());
+            }
         }
+        // Beyond a cap that was lowered it is unmapped when the lock is gone.
         self.pool.room.notify_one();
     }
 }
@@ -217,6 +231,23 @@ mod tests {
     use super::*;
 
     const BLOCK: u64 = BLOCK_LEN as u64;
+
+    #[test]
+    fn a_lowered_cap_gives_memory_back_and_holds_from_then_on() {
+        let block = u64::from(BLOCK_LEN);
+        let pool = Pool::new(4 * block);
+        let mut live: Vec<BlockBuf> = (0..4).map(|_| pool.try_take().unwrap()).collect();
+        drop(live.pop());
+        assert_eq!((pool.live_bytes(), pool.free_bytes()), (3 * block, block));
+        pool.set_cap(2 * block);
+        assert_eq!((pool.live_bytes(), pool.free_bytes()), (3 * block, 0));
+        assert!(pool.try_take().is_none());
+        drop(live.pop());
+        assert!(pool.try_take().is_none());
+        drop(live.pop());
+        assert_eq!((pool.live_bytes(), pool.free_bytes()), (block, block));
+        assert!(pool.try_take().is_some());
+    }
 
     #[test]
     fn the_cap_is_never_passed() {

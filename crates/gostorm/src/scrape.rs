@@ -21,7 +21,7 @@ pub(crate) async fn scrape(shared: Arc<Shared>, info_hash: InfoHash) -> Vec<Trac
     };
     let info = stored.info.and_then(|bytes| Info::parse(&bytes).ok());
     let private = info.is_some_and(|info| info.private());
-    let wanted = &shared.config.retrackers;
+    let wanted = &shared.tuning.load().retrackers;
     let chosen = tiers::choose(stored.trackers, Vec::new(), wanted, private);
     let mut waiting = (0..).zip(chosen.tiers).flat_map(|(tier, urls)| {
         let state = move |url| TrackerState {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
 use gostorm_wire::{Handshake, InfoHash, PeerId, Reserved};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -30,16 +31,22 @@ use crate::rests::Rests;
 use crate::store::TorrentStore;
 use crate::totals::Counters;
 use crate::tracker::TrackerClient;
+use crate::tuning::Tuning;
 use crate::utp::Endpoints;
 
 /// What all drivers share.
 pub(crate) struct Shared {
+    /// What stays as it was at the start; see `tuning` for the rest.
     pub(crate) config: Config,
+    /// What can be changed; looked up whenever it acts.
+    pub(crate) tuning: ArcSwap<Tuning>,
     pub(crate) peer_id: PeerId,
     pub(crate) announce_key: u32,
     pub(crate) memory: Memory,
     pub(crate) limits: Limits,
     pub(crate) filter: Arc<Filter>,
+    /// Ends the task that keeps the filter's list.
+    pub(crate) list_keeper: Mutex<CancellationToken>,
     pub(crate) offences: Offences,
     pub(crate) totals: Counters,
     /// Dials that may be under way.

@@ -7,12 +7,14 @@ use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
+    sync::Arc,
 };
 
 use axum::http::{HeaderMap, header};
 use data_encoding::BASE64;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
 
 /// From where, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,39 @@ impl Access {
     /// Whether a request with these headers may go on.
     pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
         !self.asks_login() || self.login.is_in(headers)
+    }
+}
+
+/// The access to the ports of a running server, which may be changed. Clones share it.
+#[derive(Debug, Clone)]
+pub struct LiveAccess(Arc<watch::Sender<Arc<Access>>>);
+
+impl LiveAccess {
+    /// As it is at first.
+    pub fn new(access: Access) -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::new(access))))
+    }
+
+    /// Another one from now on: for each request, and where it serves others than this machine for the first time or no
+    /// longer, for the listening sockets too.
+    pub fn set(&self, access: Access) {
+        self.0.send_if_modified(|now| {
+            let changed = **now != access;
+            if changed {
+                *now = Arc::new(access);
+            }
+            changed
+        });
+    }
+
+    /// As it is.
+    pub fn now(&self) -> Arc<Access> {
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Changes with it.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Access>> {
+        self.0.subscribe()
     }
 }
 

@@ -6,18 +6,16 @@
 
 mod events;
 mod library;
-mod request;
+pub(crate) mod request;
+pub(crate) mod settings;
 mod viewer;
+
+pub use self::settings::settings_routes;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::DefaultBodyLimit,
-    http::{Method, Uri, header},
-    routing::get,
-};
+use self::request::{no_method, no_route};
+use axum::{Router, body::Bytes, extract::DefaultBodyLimit, http::header, routing::get};
 use utoipa::{
     OpenApi as _,
     openapi::{OpenApi, PathItem},
@@ -25,7 +23,7 @@ use utoipa::{
 
 use crate::{
     control::{BODY_LEN_MAX, LibraryControl},
-    error::{Problem, RequestError},
+    error::Problem,
     events::Events,
 };
 
@@ -44,6 +42,7 @@ const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
     tags(
         (name = "server", description = "The server itself."),
         (name = "library", description = "The films that the mount shows."),
+        (name = "settings", description = "The keys of config.json."),
     ),
     components(schemas(Problem))
 )]
@@ -78,6 +77,7 @@ pub fn document() -> String {
     let mut document = Head::openapi();
     document.merge(library::routes().into_openapi());
     document.merge(events::routes().into_openapi());
+    document.merge(settings::routes().into_openapi());
     spell_out_tails(&mut document);
     let text = document.to_pretty_json();
     // Of strings and numbers alone, it can always be written.
@@ -89,12 +89,4 @@ fn spell_out_tails(document: &mut OpenApi) {
     let paths = std::mem::take(&mut document.paths.paths);
     let spelt = |(path, item): (String, PathItem)| (path.replace("{*", "{"), item);
     document.paths.paths = paths.into_iter().map(spelt).collect();
-}
-
-async fn no_route(uri: Uri) -> RequestError {
-    RequestError::NoRoute(uri.path().to_owned())
-}
-
-async fn no_method(method: Method) -> RequestError {
-    RequestError::NoMethod(method.to_string())
 }

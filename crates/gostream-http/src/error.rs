@@ -5,7 +5,7 @@
 //! problem back into a [`ControlError`]. Both ways are exhaustive; a problem
 //! type this version does not know reads as [`ControlError::Failed`].
 
-use std::collections::BTreeMap;
+pub(crate) mod documented;
 
 use axum::{
     Json,
@@ -14,12 +14,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{
-    IntoResponses, ToSchema,
-    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response},
-};
+use utoipa::ToSchema;
 
-use crate::{control::ControlError, films::FilmError, torrents::TorrentError};
+use crate::{
+    control::ControlError,
+    films::FilmError,
+    settings::{SettingsError, WrongSetting},
+    torrents::TorrentError,
+};
 
 /// A problem document (RFC 9457 §3), media type `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +35,9 @@ pub struct Problem {
     pub detail: String,
     /// The HTTP status of the answer.
     pub status: u16,
+    /// The settings that are wrong, where it is about such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<WrongSetting>,
 }
 
 const BAD_INPUT: &str = "urn:gostream:problem:bad-input";
@@ -49,6 +54,8 @@ const METHOD: &str = "urn:gostream:problem:method-not-allowed";
 pub(crate) enum RequestError {
     /// The library refused or failed.
     Library(ControlError),
+    /// Settings were refused, or not written.
+    Settings(SettingsError),
     /// The body is longer than so many bytes.
     TooLarge(usize),
     /// The body broke off.
@@ -71,6 +78,12 @@ impl RequestError {
 impl From<ControlError> for RequestError {
     fn from(error: ControlError) -> Self {
         Self::Library(error)
+    }
+}
+
+impl From<SettingsError> for RequestError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
     }
 }
 
@@ -107,6 +120,25 @@ impl Problem {
             title: title.to_owned(),
             detail,
             status: status.as_u16(),
+            errors: Vec::new(),
+        }
+    }
+}
+
+impl From<&SettingsError> for Problem {
+    fn from(error: &SettingsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SettingsError::Invalid(wrong) => Self {
+                errors: wrong.clone(),
+                ..Self::new(BAD_INPUT, "Bad input", detail, StatusCode::BAD_REQUEST)
+            },
+            SettingsError::Broken(_) => {
+                Self::new(CONFLICT, "In the way", detail, StatusCode::CONFLICT)
+            }
+            SettingsError::Failed(_) => {
+                Self::new(FAILED, "Failed", detail, StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
     }
 }
@@ -115,6 +147,7 @@ impl From<&RequestError> for Problem {
     fn from(error: &RequestError) -> Self {
         match error {
             RequestError::Library(error) => error.into(),
+            RequestError::Settings(error) => error.into(),
             RequestError::TooLarge(most) => Self::new(
                 TOO_LARGE,
                 "Too large",
@@ -166,78 +199,6 @@ impl IntoResponse for RequestError {
 /// The media type of a problem document.
 const PROBLEM_TYPE: &str = "application/problem+json";
 
-/// What the API's document says of the problems of a request.
-fn documented<const N: usize>(
-    problems: [(StatusCode, &str); N],
-) -> BTreeMap<String, RefOr<response::Response>> {
-    let schema = Ref::from_schema_name(Problem::name());
-    let problems = problems.map(|(status, description)| {
-        let content = ContentBuilder::new().schema(Some(schema.clone())).build();
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content(PROBLEM_TYPE, content);
-        (status.as_u16().to_string(), response.build().into())
-    });
-    problems.into()
-}
-
-/// The problems that any request may have.
-pub(crate) struct AnyRequest;
-
-impl IntoResponses for AnyRequest {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The server failed; the text says at what.",
-        )])
-    }
-}
-
-/// Those of a request that names something.
-pub(crate) struct Sought;
-
-impl IntoResponses for Sought {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([
-            (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
-            (StatusCode::NOT_FOUND, "There is no such thing."),
-        ])
-    }
-}
-
-/// Those of a request with a body.
-pub(crate) struct WithBody;
-
-impl IntoResponses for WithBody {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([
-            (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
-            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
-        ])
-    }
-}
-
-/// Those of a request that takes a place for long.
-pub(crate) struct Crowded;
-
-impl IntoResponses for Crowded {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([(StatusCode::SERVICE_UNAVAILABLE, "All places are taken.")])
-    }
-}
-
-/// Those of a request that waits for others.
-pub(crate) struct Slow;
-
-impl IntoResponses for Slow {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([
-            (StatusCode::CONFLICT, "Something else is in the way."),
-            (StatusCode::GATEWAY_TIMEOUT, "It took too long."),
-        ])
-    }
-}
-
 /// How a GET or HEAD of a file ends, where nothing fails (RFC 9110 §15).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome {
@@ -278,6 +239,8 @@ pub(crate) enum Refusal {
     WholeTree(&'static str),
     /// The request lacks the login.
     NoLogin,
+    /// The client's address is not served, or no longer.
+    NotServed,
 }
 
 impl From<FilmError> for Refusal {
@@ -300,6 +263,7 @@ impl IntoResponse for Refusal {
                 let kind = [(header::CONTENT_TYPE, "application/xml; charset=utf-8")];
                 (StatusCode::FORBIDDEN, kind, xml).into_response()
             }
+            Self::NotServed => StatusCode::FORBIDDEN.into_response(),
             Self::NoLogin => {
                 // Without quotes around the realm, as TorrServer's clients expect it.
                 let challenge = "Basic realm=Authorization Required";

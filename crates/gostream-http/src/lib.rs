@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod base64;
+mod config_router;
 mod control;
 mod error;
 mod event;
@@ -17,13 +18,15 @@ mod film;
 mod films;
 mod monitor;
 mod proxy;
+mod settings;
 mod socket;
 mod torrents;
 mod torrserver;
 mod web;
 
-pub use access::{Access, Addresses, Login, NoAddresses};
-pub use api::{ApiParts, document, router};
+pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses};
+pub use api::{ApiParts, document, router, settings_routes};
+pub use config_router::config_routes;
 pub use control::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError, FileState,
     LibraryControl, ListedFile, RefusedTorrent, RemovedFile, Status, TORRENT_LEN_MAX,
@@ -36,6 +39,10 @@ pub use monitor::{
     Monitor, Notice, Sample, Section, monitor,
 };
 pub use proxy::proxy;
+pub use settings::{
+    Applies, Overridden, SETTINGS_LEN_MAX, SettingInfo, SettingsChange, SettingsControl,
+    SettingsError, UNCHANGED, WrongSetting,
+};
 pub use socket::{ControlSocket, SocketError, connect};
 pub use torrents::{
     Activity, Answer, DATA_LEN_MAX, FileView, HeldPiece, LABEL_LEN_MAX, Labels, NewTorrent,

@@ -34,13 +34,13 @@ use axum::{
 };
 
 use self::api::Api;
-use crate::{access::Access, torrents::TorrentService};
+use crate::{access::LiveAccess, torrents::TorrentService};
 
 /// What `/echo` answers. Clients look at the beginning only.
 const ECHO: &str = concat!("MatriX.137-gostream-", env!("CARGO_PKG_VERSION"));
 
 /// The routes of the API port, which is `port`; the login is theirs, see the module.
-pub fn torrserver(torrents: Arc<dyn TorrentService>, access: Access, port: u16) -> Router {
+pub fn torrserver(torrents: Arc<dyn TorrentService>, access: LiveAccess, port: u16) -> Router {
     let api = Api::new(torrents, access, port);
     Router::new()
         .route("/echo", get(echo))

@@ -34,7 +34,7 @@ use socket2::{Domain, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::{access::Access, error::Refusal};
+use crate::{access::LiveAccess, error::Refusal};
 
 /// Among the extensions of a request that brought the login, where one is set.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// After how long of silence the system asks whether a client is still there, and how often.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
+/// How soon a port is bound again that could not be when whom it serves changed.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
+
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Client(pub(crate) IpAddr);
@@ -75,7 +78,10 @@ pub(crate) struct Client(pub(crate) IpAddr);
 #[derive(Debug)]
 pub struct WebPort {
     listeners: Vec<TcpListener>,
-    access: Arc<Access>,
+    /// Whether they can be reached from this machine alone.
+    local: bool,
+    port: u16,
+    access: LiveAccess,
     figures: Arc<WebFigures>,
 }
 
@@ -84,21 +90,14 @@ impl WebPort {
     ///
     /// # Errors
     /// When the port is taken, or may not be taken by this user.
-    pub fn bind(port: u16, access: Access) -> io::Result<Self> {
-        let mut listeners = Vec::new();
-        if access.is_local() {
-            listeners.push(listen((Ipv4Addr::LOCALHOST, port).into())?);
-            let port = listeners[0].local_addr()?.port();
-            // Many machines have no IPv6.
-            listeners.extend(listen((Ipv6Addr::LOCALHOST, port).into()));
-        } else {
-            let both = listen((Ipv6Addr::UNSPECIFIED, port).into());
-            // A machine without IPv6 has no such address; a port that is taken is so for both.
-            listeners.push(both.or_else(|_| listen((Ipv4Addr::UNSPECIFIED, port).into()))?);
-        }
+    pub fn bind(port: u16, access: &LiveAccess) -> io::Result<Self> {
+        let local = access.now().is_local();
+        let listeners = listen_for(port, local)?;
         Ok(Self {
+            port: listeners[0].local_addr()?.port(),
             listeners,
-            access: Arc::new(access),
+            local,
+            access: access.clone(),
             figures: Arc::default(),
         })
     }
@@ -109,43 +108,50 @@ impl WebPort {
     }
 
     /// The port.
-    ///
-    /// # Errors
-    /// When the system does not tell.
-    pub fn port(&self) -> io::Result<u16> {
-        Ok(self.listeners[0].local_addr()?.port())
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Answers requests until `shutdown` completes; what is still running after a grace of 2 s is cut off.
     /// Every request must bring the login, if there is one.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
-        let shared = Arc::clone(&self.access);
-        let allowed = middleware::from_fn_with_state(shared, check_login);
+        let allowed = middleware::from_fn_with_state(self.access.clone(), check_login);
         self.serve_open(router.layer(allowed), shutdown).await;
     }
 
     /// Like [`WebPort::serve`], for a router that asks for the login itself. Each request has the address of its
     /// client as an extension: [`Client`].
-    pub async fn serve_open(self, router: Router, shutdown: impl Future<Output = ()>) {
+    pub async fn serve_open(mut self, router: Router, shutdown: impl Future<Output = ()>) {
+        let admitted = middleware::from_fn_with_state(self.access.clone(), check_client);
         let figures = Arc::clone(&self.figures);
-        let router = router.layer(middleware::from_fn_with_state(figures, count));
+        let counted = middleware::from_fn_with_state(figures, count);
+        let router = router.layer(admitted).layer(counted);
         let door = Arc::new(Mutex::new(Door::default()));
         let connections = GracefulShutdown::new();
         // Dropping it ends those that are left.
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
+        let mut changes = self.access.changes();
         loop {
             let (stream, client) = tokio::select! {
                 accepted = accept(&self.listeners) => accepted,
                 Some(_) = tasks.join_next() => continue,
+                Ok(()) = changes.changed() => {
+                    self.bind_again();
+                    continue;
+                }
+                () = tokio::time::sleep(BIND_AGAIN), if self.listeners.is_empty() => {
+                    self.bind_again();
+                    continue;
+                }
                 () = &mut shutdown => break,
             };
-            let Some(place) = self.admit(&door, client.ip().to_canonical()) else {
+            let client = client.ip().to_canonical();
+            let Some(place) = self.admit(&door, client) else {
                 tracing::debug!(%client, "a connection is closed: not served, or too many");
                 continue;
             };
-            let known = Extension(Client(client.ip().to_canonical()));
-            let service = TowerToHyperService::new(router.clone().layer(known));
+            let service = TowerToHyperService::new(router.clone().layer(Extension(Client(client))));
             let connection = http1().serve_connection(TokioIo::new(stream), service);
             let watched = connections.watch(connection);
             tasks.spawn(async move {
@@ -155,12 +161,29 @@ impl WebPort {
                 drop(place);
             });
         }
+        self.listeners.clear();
         // What does not end in time is cut off.
         let _ = tokio::time::timeout(SHUTDOWN_GRACE, connections.shutdown()).await;
     }
 
+    /// Listens for others than this machine, or no longer, as the settings say now. Connections stay; each of their
+    /// requests is checked.
+    fn bind_again(&mut self) {
+        let local = self.access.now().is_local();
+        if local == self.local && !self.listeners.is_empty() {
+            return;
+        }
+        // The port is free again before it is taken anew.
+        self.listeners.clear();
+        self.local = local;
+        match listen_for(self.port, local) {
+            Ok(listeners) => self.listeners = listeners,
+            Err(error) => tracing::warn!(port = self.port, %error, "cannot listen again"),
+        }
+    }
+
     fn admit(&self, door: &Arc<Mutex<Door>>, client: IpAddr) -> Option<Place> {
-        if !self.access.admits(client) || !door.lock().enter(client) {
+        if !self.access.now().admits(client) || !door.lock().enter(client) {
             return None;
         }
         self.figures.connections.fetch_add(1, Relaxed);
@@ -169,6 +192,21 @@ impl WebPort {
             figures: Arc::clone(&self.figures),
             client,
         })
+    }
+}
+
+fn listen_for(port: u16, local: bool) -> io::Result<Vec<TcpListener>> {
+    if local {
+        let first = listen((Ipv4Addr::LOCALHOST, port).into())?;
+        let port = first.local_addr()?.port();
+        // Many machines have no IPv6.
+        let second = listen((Ipv6Addr::LOCALHOST, port).into());
+        Ok([first].into_iter().chain(second).collect())
+    } else {
+        let both = listen((Ipv6Addr::UNSPECIFIED, port).into());
+        // A machine without IPv6 has no such address; a port that is taken is so for both.
+        let first = both.or_else(|_| listen((Ipv4Addr::UNSPECIFIED, port).into()))?;
+        Ok(vec![first])
     }
 }
 
@@ -215,11 +253,25 @@ impl Drop for Place {
     }
 }
 
+/// Each request is checked, since connections outlive a change of the settings.
+async fn check_client(
+    State(access): State<LiveAccess>,
+    Extension(Client(client)): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if access.now().admits(client) {
+        return next.run(request).await;
+    }
+    Refusal::NotServed.into_response()
+}
+
 async fn check_login(
-    State(access): State<Arc<Access>>,
+    State(access): State<LiveAccess>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    let access = access.now();
     if !access.allows(request.headers()) {
         return Refusal::NoLogin.into_response();
     }
@@ -247,6 +299,9 @@ fn http1() -> http1::Builder {
 
 /// The next connection at any of them.
 async fn accept(listeners: &[TcpListener]) -> (TcpStream, SocketAddr) {
+    if listeners.is_empty() {
+        return future::pending().await;
+    }
     loop {
         let each = listeners.iter().map(|listener| Box::pin(listener.accept()));
         match future::select_all(each).await.0 {

@@ -18,6 +18,7 @@ mod notify;
 mod parts;
 mod playback;
 mod serve;
+mod settings;
 mod source;
 mod store;
 mod torrents;

@@ -16,6 +16,7 @@ pub mod output;
 mod progress;
 mod samba;
 mod settings;
+mod settings_change;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -29,6 +30,7 @@ pub use app::{App, OpenLibrary};
 pub use args::{Args, Command};
 pub use context::Context;
 pub use failure::Failure;
+pub use logging::LogSwitch;
 
 /// Runs the command line `arguments` (the first is the program's name).
 pub fn run(arguments: impl IntoIterator<Item = OsString>, app: &dyn App) -> ExitCode {
@@ -57,10 +59,14 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Args::command(), "gostream", &mut script);
             output::raw(&script)
         }
-        Command::Config { defaults: true } => output::raw(crate::config::defaults().as_bytes()),
-        Command::Config { defaults: false } => {
+        Command::Config { defaults: true, .. } => output::raw(crate::config::defaults().as_bytes()),
+        Command::Config { action: None, .. } => {
             settings::print(&Context::prepare(&args.place, logging::Audience::Person)?)
         }
+        Command::Config {
+            action: Some(action),
+            ..
+        } => settings_change::run(&args.place, action),
         Command::Serve => app.serve(Context::prepare(&args.place, logging::Audience::Log)?),
         Command::Demo { keep } => {
             let context = Context::prepare(&args.place, logging::Audience::Person)?;

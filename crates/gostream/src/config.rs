@@ -1,7 +1,8 @@
 //! The settings: read from config.json and the environment, checked, typed.
 //!
 //! The command line calls [`load`] once, before anything else; the parts get
-//! their values from the [`Config`] that comes back. One table ([`keys`])
+//! their values from the [`Config`] that comes back. [`SettingsFile`] reads the
+//! file again and changes it while a server runs. One table ([`keys`])
 //! holds each key's type, range, unit, default and help, and drives parsing,
 //! messages and the printed reference alike. A value that does not fit is
 //! refused with its file, line, column and key, never replaced in silence;
@@ -11,8 +12,10 @@
 
 mod check;
 mod document;
+mod edit;
 mod environment;
 mod error;
+mod file;
 mod forwarding;
 mod key;
 pub mod keys;
@@ -20,9 +23,12 @@ mod load;
 mod reference;
 mod resemble;
 mod settings;
+mod together;
 mod units;
+mod values;
 
 pub use error::{ConfigError, Place, Position, Problem};
+pub use file::{SettingsFile, Variables};
 pub use forwarding::{ForwardingSettings, PortForwarding};
 pub use key::{Form, Key, Kind};
 pub use load::{Ignored, Loaded, Sources, load};
@@ -32,6 +38,7 @@ pub use settings::{
     WebSettings,
 };
 pub use units::{ByteSize, LogLevel, Verification};
+pub use values::Values;
 
 #[cfg(test)]
 mod tests;

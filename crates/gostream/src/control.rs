@@ -20,13 +20,14 @@ use futures_util::{
 };
 use gostream_http::{
     AddEvent, AddRequest, ControlError, LibraryControl, ListedFile, Problem, RefusedTorrent,
-    RemovedFile, SocketError, Status, connect,
+    RemovedFile, SettingsChange, SocketError, Status, connect,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 /// How long a server may take to answer anything but an addition.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -61,16 +62,31 @@ impl ControlClient {
         })
     }
 
+    /// Changes settings of the server, all or none.
+    ///
+    /// # Errors
+    /// What is wrong with them, or why they could not be written.
+    pub async fn change_settings(
+        &self,
+        changes: &Map<String, Value>,
+    ) -> Result<SettingsChange, ControlError> {
+        let body = serde_json::to_vec(changes)
+            .map_err(|error| ControlError::failed(format!("cannot write the request: {error}")))?;
+        let path = "/api/v1/settings".to_owned();
+        self.ask(Method::PATCH, path, body.into()).await
+    }
+
     /// Asks and reads the whole answer as JSON.
     fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: String,
+        body: Bytes,
     ) -> impl Future<Output = Result<T, ControlError>> + Send + 'static {
         let socket = self.socket.clone();
         async move {
             let asked = async {
-                let response = send(&socket, method, &path, Bytes::new()).await?;
+                let response = send(&socket, method, &path, body).await?;
                 let body = whole(accepted(response).await?).await?;
                 serde_json::from_slice(&body).map_err(|error| unreadable(&error))
             };
@@ -99,27 +115,30 @@ impl LibraryControl for ControlClient {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<ListedFile>, ControlError>> {
-        self.ask(Method::GET, "/api/v1/library".to_owned()).boxed()
+        self.ask(Method::GET, "/api/v1/library".to_owned(), Bytes::new())
+            .boxed()
     }
 
     fn remove(&self, path: String) -> BoxFuture<'_, Result<RemovedFile, ControlError>> {
         let path = utf8_percent_encode(&path, IN_PATH);
-        self.ask(Method::DELETE, format!("/api/v1/library/{path}"))
-            .boxed()
+        let path = format!("/api/v1/library/{path}");
+        self.ask(Method::DELETE, path, Bytes::new()).boxed()
     }
 
     fn refused(&self) -> BoxFuture<'_, Result<Vec<RefusedTorrent>, ControlError>> {
-        self.ask(Method::GET, "/api/v1/refused".to_owned()).boxed()
+        self.ask(Method::GET, "/api/v1/refused".to_owned(), Bytes::new())
+            .boxed()
     }
 
     fn lift(&self, hash: String) -> BoxFuture<'_, Result<RefusedTorrent, ControlError>> {
         let hash = utf8_percent_encode(&hash, IN_PATH);
-        self.ask(Method::DELETE, format!("/api/v1/refused/{hash}"))
-            .boxed()
+        let path = format!("/api/v1/refused/{hash}");
+        self.ask(Method::DELETE, path, Bytes::new()).boxed()
     }
 
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {
-        self.ask(Method::GET, "/api/v1/status".to_owned()).boxed()
+        self.ask(Method::GET, "/api/v1/status".to_owned(), Bytes::new())
+            .boxed()
     }
 }
 

@@ -30,7 +30,7 @@ use crate::app::{Server, wait_for_signal};
 use crate::cli::{Context, Failure, output};
 use crate::config::{
     ByteSize, Config, DirectorySettings, EngineSettings, ForwardingSettings, PortForwarding,
-    WarmSettings, WebSettings,
+    SettingsFile, WarmSettings, WebSettings,
 };
 use crate::paths::Directories;
 
@@ -87,6 +87,7 @@ fn context_in(place: &Path, context: Context) -> Context {
         ..context.config
     };
     Context {
+        settings: SettingsFile::new(place.join("config.json"), Arc::new(|_| None)),
         config,
         directories: Directories {
             library: place.join("library"),

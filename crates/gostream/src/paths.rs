@@ -15,6 +15,9 @@ use std::{
 
 use crate::config::DirectorySettings;
 
+/// Where everything is when nothing says where.
+const DATA: &str = "data";
+
 /// The directories of one GoStream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories {
@@ -121,14 +124,23 @@ pub fn choose(place: &Place<'_>) -> Result<Directories, PathError> {
     Ok(directories)
 }
 
+/// The data directory of somebody who has set nothing yet: where a first config.json is made.
+pub fn new_data_dir(named: Option<&Path>, variables: &dyn Fn(&str) -> Option<OsString>) -> PathBuf {
+    let named = named.map(Path::to_owned);
+    let chosen = named.or_else(|| systemd_directory(variables));
+    chosen.unwrap_or_else(|| PathBuf::from(DATA))
+}
+
+fn systemd_directory(variables: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let list = variables("STATE_DIRECTORY")?;
+    // systemd.exec(5): several directories are separated by a colon.
+    let first = std::env::split_paths(&list).next()?;
+    (!first.as_os_str().is_empty()).then_some(first)
+}
+
 /// The data directory and, in the seed's layout, where the state is.
 fn data_directory(place: &Place<'_>, setting: Option<PathBuf>) -> (PathBuf, Option<PathBuf>) {
-    let systemd = || {
-        let list = (place.variables)("STATE_DIRECTORY")?;
-        // systemd.exec(5): several directories are separated by a colon.
-        let first = std::env::split_paths(&list).next()?;
-        (!first.as_os_str().is_empty()).then_some(first)
-    };
+    let systemd = || systemd_directory(place.variables);
     if let Some(named) = place.data_dir.clone().or(setting).or_else(systemd) {
         return (named, None);
     }
@@ -137,7 +149,7 @@ fn data_directory(place: &Place<'_>, setting: Option<PathBuf>) -> (PathBuf, Opti
             let state = beside.parent().map(|root| root.join("STATE"));
             (beside.to_owned(), state)
         }
-        Some(_) | None => (PathBuf::from("data"), None),
+        Some(_) | None => (PathBuf::from(DATA), None),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What may stand in one place only: the error numbers and the HTTP statuses that we answer.
 //!
 //! Errno constants are written in `gostream-fs/src/errno.rs` and HTTP status constants in
-//! `gostream-http/src/error.rs`, so that both tables can be read in full. A constant is recognised
+//! `gostream-http/src/error.rs` and below, so that both tables can be read in full. A constant is recognised
 //! by its path: `Errno::EIO`, `libc::EIO`, `StatusCode::OK`. What others answer us is compared
 //! where it arrives: tests, files that make system calls by rustix, and HTTP clients by reqwest.
 
@@ -25,6 +25,14 @@ pub(crate) fn check(files: &[SourceFile]) -> Vec<Finding> {
         constants.visit_file(&file.syntax);
     }
     findings
+}
+
+/// Whether a file is the place, or a module of it.
+fn is_place(path: &str, place: &str) -> bool {
+    let module = place
+        .strip_suffix(".rs")
+        .and_then(|stem| path.strip_prefix(stem));
+    path == place || module.is_some_and(|rest| rest.starts_with('/'))
 }
 
 struct Constants<'a> {
@@ -61,7 +69,7 @@ impl<'ast> Visit<'ast> for Constants<'_> {
                 "StatusCode" if !self.is_http_client => ("status-place", STATUS_PLACE),
                 _ => ("", self.path),
             };
-            if self.path != place {
+            if !is_place(self.path, place) {
                 let line = path.segments[0].ident.span().start().line;
                 let text = format!("{from}::{name} belongs into {place}");
                 self.findings

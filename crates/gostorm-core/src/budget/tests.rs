@@ -201,6 +201,29 @@ fn an_even_share_too_small_to_read_with_goes_to_those_who_came_first() {
 }
 
 #[test]
+fn a_smaller_budget_takes_back_before_it_gives_again() {
+    let mut arbiter = Arbiter::new(160);
+    let mut leases = Leases::default();
+    (1..=2).for_each(|tenant| arbiter.join(tenant, 8));
+    leases.take(arbiter.update(1, plays(500), 0));
+    leases.take(arbiter.update(1, plays(500), 160));
+    leases.take(arbiter.resize(80));
+    assert_eq!(leases.of([1, 2, 3]), [80, 0, 0]);
+    leases.take(arbiter.update(2, plays(500), 0));
+    assert_eq!(
+        leases.of([1, 2, 3]),
+        [40, 0, 0],
+        "the first still holds all"
+    );
+    arbiter.check_invariants();
+    leases.take(arbiter.update(1, plays(500), 40));
+    assert_eq!(leases.of([1, 2, 3]), [40, 40, 0]);
+    leases.take(arbiter.resize(200));
+    assert_eq!(leases.of([1, 2, 3]), [100, 100, 0]);
+    arbiter.check_invariants();
+}
+
+#[test]
 fn what_nobody_wants_stays_with_its_holder() {
     let mut arbiter = Arbiter::new(100);
     arbiter.update(1, plays(80), 0);
@@ -224,13 +247,17 @@ fn what_nobody_wants_stays_with_its_holder() {
 
 proptest! {
     #[test]
-    fn leases_and_holdings_never_exceed_the_budget(steps in prop::collection::vec((0u64..5, 0u64..200, 0u64..200, any::<bool>(), any::<bool>()), 1..200)) {
+    fn leases_and_holdings_never_exceed_the_budget(steps in prop::collection::vec((0u64..5, 0u64..200, 0u64..200, any::<bool>(), any::<bool>(), prop::option::weighted(0.1, 8u64..400)), 1..200)) {
         let mut arbiter = Arbiter::new(256);
         let mut leases = [0u64; 5];
         let mut held = [0u64; 5];
-        for (tenant, playback, others, hungry, fill) in steps {
+        for (tenant, playback, others, hungry, fill, resized) in steps {
             let want = Want { playback, others, hungry, confirmed: playback % 2 == 1 };
             let at = usize::try_from(tenant).unwrap_or(0);
+            // These torrents act upon a lease at once, and so never hold anything under an older one.
+            for granted in resized.map(|total| arbiter.resize(total)).unwrap_or_default() {
+                leases[usize::try_from(granted.tenant).unwrap_or(0)] = granted.bytes;
+            }
             held[at] = if fill { leases[at] } else { held[at].min(leases[at]) };
             for granted in arbiter.update(tenant, want, held[at]) {
                 leases[usize::try_from(granted.tenant).unwrap_or(0)] = granted.bytes;

@@ -103,6 +103,13 @@ impl Server {
     }
 }
 
+/// A filter to which somebody will give a list.
+fn awaiting() -> Arc<Filter> {
+    let filter = Arc::new(Filter::default());
+    filter.await_list(Some(false));
+    filter
+}
+
 struct Stand {
     folder: TempDir,
     notes: Arc<Notes>,
@@ -122,7 +129,7 @@ impl Stand {
 
     fn keeper(&self) -> Keeper {
         Keeper {
-            filter: Arc::new(Filter::new(true, false)),
+            filter: awaiting(),
             store: Arc::<Notes>::clone(&self.notes),
             stop: CancellationToken::new(),
             happenings: tokio::sync::broadcast::Sender::new(8),

@@ -21,9 +21,9 @@ struct Door(Weak<Shared>);
 
 impl Accept for Door {
     fn handshake_timeout(&self) -> Duration {
-        self.0
-            .upgrade()
-            .map_or(HANDSHAKE_TIMEOUT, |shared| shared.config.timeouts.handshake)
+        self.0.upgrade().map_or(HANDSHAKE_TIMEOUT, |shared| {
+            shared.tuning.load().timeouts.handshake
+        })
     }
 
     fn turned_away(&self, why: TurnedAway<'_>) {

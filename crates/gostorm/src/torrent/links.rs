@@ -368,7 +368,7 @@ impl Links {
             self.shared.memory.pool().clone(),
             self.to_events.clone(),
             PeerConfig {
-                idle_timeout: self.shared.config.timeouts.idle,
+                idle_timeout: self.shared.tuning.load().timeouts.idle,
                 ..PeerConfig::default()
             },
         );

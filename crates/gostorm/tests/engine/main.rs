@@ -22,6 +22,7 @@ mod reading;
 mod resolving;
 mod responsive;
 mod resting;
+mod retune;
 mod sleeping;
 mod stand;
 mod takers;

@@ -11,7 +11,10 @@ use futures_util::{Stream, stream};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    error::{AnyRequest, Crowded, RequestError},
+    error::{
+        RequestError,
+        documented::{AnyRequest, Crowded},
+    },
     events::{Event, Events},
 };
 

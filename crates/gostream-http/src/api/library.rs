@@ -21,7 +21,10 @@ use crate::{
         AddEvent, AddRequest, BODY_LEN_MAX, ControlError, LibraryControl, ListedFile,
         RefusedTorrent, RemovedFile, Status, TORRENT_LEN_MAX,
     },
-    error::{AnyRequest, RequestError, Slow, Sought, WithBody},
+    error::{
+        RequestError,
+        documented::{AnyRequest, Slow, Sought, WithBody},
+    },
     event::Line,
 };
 

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Path, Query, rejection::BytesRejection},
-    http::request::Parts,
+    http::{Method, Uri, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
@@ -80,6 +80,16 @@ impl Checked {
         let part = list.into_iter().skip(self.offset).take(self.limit);
         part.collect()
     }
+}
+
+/// The answer to a path that leads nowhere.
+pub(super) async fn no_route(uri: Uri) -> RequestError {
+    RequestError::NoRoute(uri.path().to_owned())
+}
+
+/// The answer to a method that a path does not have.
+pub(crate) async fn no_method(method: Method) -> RequestError {
+    RequestError::NoMethod(method.to_string())
 }
 
 /// Why a body that may have `most` bytes was not read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::{access::Access, torrents::TorrentService};
+use crate::{access::LiveAccess, torrents::TorrentService};
 
 /// Uploads of .torrent files at a time.
 const UPLOADS_MAX: usize = 4;
@@ -14,7 +14,7 @@ const PROBES_MAX: usize = 2;
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) torrents: Arc<dyn TorrentService>,
-    pub(super) access: Arc<Access>,
+    pub(super) access: LiveAccess,
     /// Where we are asked; 0 when that is not known.
     pub(super) port: u16,
     pub(super) uploads: Arc<Semaphore>,
@@ -22,10 +22,10 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(torrents: Arc<dyn TorrentService>, access: Access, port: u16) -> Self {
+    pub(super) fn new(torrents: Arc<dyn TorrentService>, access: LiveAccess, port: u16) -> Self {
         Self {
             torrents,
-            access: Arc::new(access),
+            access,
             port,
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             probes: Arc::new(Semaphore::new(PROBES_MAX)),

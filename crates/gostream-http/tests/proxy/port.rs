@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use gostream_http::{Access, Addresses, Login, WebPort, proxy};
+use gostream_http::{Access, Addresses, LiveAccess, Login, WebPort, proxy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -13,17 +13,18 @@ use crate::library::Library;
 
 struct Running {
     address: SocketAddr,
+    access: LiveAccess,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 fn serve(library: &Library, from: Addresses, login: Login) -> Running {
-    let access = Access {
+    let access = LiveAccess::new(Access {
         from: vec![from],
         login,
-    };
-    let port = WebPort::bind(0, access).unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port.port().unwrap()));
+    });
+    let port = WebPort::bind(0, &access).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port.port()));
     let (stop, stopped) = oneshot::channel();
     let router = proxy(library.shared());
     let task = tokio::spawn(port.serve(router, async {
@@ -31,6 +32,7 @@ fn serve(library: &Library, from: Addresses, login: Login) -> Running {
     }));
     Running {
         address,
+        access,
         stop: Some(stop),
         task,
     }
@@ -124,5 +126,60 @@ async fn a_head_that_never_ends_is_refused() {
         answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
         "{answer}"
     );
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_changed_login_counts_for_the_next_request_of_an_open_connection() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let mut ask = async || {
+        let request = "HEAD /movies/Long.mkv HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(answer).unwrap()
+    };
+    assert!(ask().await.starts_with("HTTP/1.1 200"));
+    let token = "secret".to_owned();
+    let login = Login {
+        token,
+        ..Login::default()
+    };
+    let from = vec![Addresses::Loopback];
+    running.access.set(Access { from, login });
+    assert!(ask().await.starts_with("HTTP/1.1 401"));
+    running.access.set(Access::nobody());
+    assert!(ask().await.starts_with("HTTP/1.1 403"));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_port_for_this_machine_is_opened_to_others_and_closed_again() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let port = running.address.port();
+    // Any address of 127/8 reaches a socket that is bound to all addresses, and none but its own one that is not.
+    let other = SocketAddr::from(([127, 0, 0, 2], port));
+    assert!(TcpStream::connect(other).await.is_err());
+    let words = [Addresses::Loopback, Addresses::Private];
+    let mut access = Access::nobody();
+    access.from = words.to_vec();
+    running.access.set(access.clone());
+    while TcpStream::connect(other).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    let answer = running.ask(&format!("{HEAD}\r\n")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    access.from.pop();
+    running.access.set(access);
+    while TcpStream::connect(other).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let answer = running.ask(&format!("{HEAD}\r\n")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     running.end().await;
 }

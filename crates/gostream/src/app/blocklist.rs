@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use gostorm::{BlocklistConfig, BlocklistSource};
 
-use crate::cli::{Context, Failure};
+use crate::config::BlocklistSettings;
+use crate::paths::Directories;
 
 /// How often a list that the user keeps is looked at: a stat, which touches no disk.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// `None`: none.
-pub(super) fn wanted(context: &Context) -> Result<Option<BlocklistConfig>, Failure> {
-    let settings = &context.config.blocklist;
+pub(super) fn wanted(
+    settings: &BlocklistSettings,
+    directories: &Directories,
+) -> Option<BlocklistConfig> {
     if !settings.enabled {
-        return Ok(None);
+        return None;
     }
     let source = match (&settings.file, &settings.url) {
         (Some(file), _) => BlocklistSource::File {
@@ -22,16 +25,14 @@ pub(super) fn wanted(context: &Context) -> Result<Option<BlocklistConfig>, Failu
         },
         (None, Some(url)) => BlocklistSource::Url {
             url: url.clone(),
-            kept: context.directories.blocklist(),
+            kept: directories.blocklist(),
             refresh: settings.refresh,
         },
-        (None, None) => {
-            let why = "blocklist_enabled is true, but neither blocklist_file nor blocklist_url names a list";
-            return Err(Failure::BadInput(why.to_owned()));
-        }
+        // The settings are not taken then.
+        (None, None) => return None,
     };
-    Ok(Some(BlocklistConfig {
+    Some(BlocklistConfig {
         source,
         required: settings.required,
-    }))
+    })
 }

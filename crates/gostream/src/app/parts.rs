@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use gostorm::nat::NatConfig;
 use gostorm::net::NetConfig;
-use gostorm::{BlocklistConfig, Engine, Retrackers};
+use gostorm::{Engine, Retrackers};
 use gostream_store::{StateLock, Store, StubTree};
 
 use super::store::EngineStore;
 use super::{backup, blocklist, descriptors, inode_map, library_folder};
 use crate::cli::{Context, Failure};
-use crate::config::{ByteSize, Verification};
+use crate::config::{ByteSize, Config, Verification};
 use crate::librarian::{Librarian, Shelf};
+use crate::paths::Directories;
 use crate::warm::Warm;
 
 /// Bytes of trackers.txt that are read: ten times what a torrent can use.
@@ -50,8 +51,11 @@ impl Parts {
         backup::take_waiting(directories)?;
         let store = Arc::new(Store::open(&directories.database()).map_err(|error| failed(&error))?);
         inode_map::take_over(&store, &directories.state, &directories.library);
-        let blocklist = blocklist::wanted(context)?;
-        let config = engine_config(context, listen, nat, blocklist);
+        let config = gostorm::Config {
+            listen,
+            nat,
+            ..engine_config(&context.config, directories)
+        };
         let read_deadline = config.read_deadline;
         let warm = Arc::new(Warm::new(directories.warm(), context.config.warm));
         let engine = Engine::start(config, Arc::new(EngineStore::new(Arc::clone(&store))))
@@ -89,13 +93,9 @@ impl Parts {
     }
 }
 
-fn engine_config(
-    context: &Context,
-    listen: Vec<SocketAddr>,
-    nat: Option<NatConfig>,
-    blocklist: Option<BlocklistConfig>,
-) -> gostorm::Config {
-    let engine = &context.config.engine;
+/// What the settings say of the engine, but for where it listens.
+pub(super) fn engine_config(config: &Config, directories: &Directories) -> gostorm::Config {
+    let engine = &config.engine;
     let (connections_max, half_open_max) =
         descriptors::fit(engine.connections_max, engine.half_open_max);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -105,10 +105,10 @@ fn engine_config(
             ssrf_mitigation: engine.ssrf_mitigation,
             ..NetConfig::default()
         },
-        listen,
-        blocklist,
+        listen: Vec::new(),
+        blocklist: blocklist::wanted(&config.blocklist, directories),
         discovery: engine.discovery.clone(),
-        nat,
+        nat: None,
         budget_bytes: engine.read_ahead_budget.as_bytes(),
         connections_per_torrent: engine.connections_per_torrent,
         connections_max,
@@ -127,7 +127,11 @@ fn engine_config(
         sleep_after: engine.disconnect_timeout,
         hash_threads: cores.min(HASH_THREADS_MAX),
         retrackers: Retrackers {
-            extra: [engine.retrackers.extra.clone(), listed_trackers(context)].concat(),
+            extra: [
+                engine.retrackers.extra.clone(),
+                listed_trackers(directories),
+            ]
+            .concat(),
             ..engine.retrackers.clone()
         },
         policy: match engine.verification {
@@ -140,8 +144,8 @@ fn engine_config(
 }
 
 /// The lines of trackers.txt in the state directory; what is no URL among them the engine leaves out.
-fn listed_trackers(context: &Context) -> Vec<String> {
-    let file = context.directories.trackers();
+fn listed_trackers(directories: &Directories) -> Vec<String> {
+    let file = directories.trackers();
     let mut text = String::new();
     let read = std::fs::File::open(&file)
         .and_then(|list| list.take(TRACKERS_LEN_MAX).read_to_string(&mut text));

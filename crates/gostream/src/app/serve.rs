@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gostream_fs::{Backing, FsConfig, Mounted, Publisher, SessionEnd, Unmounted};
-use gostream_http::{ApiParts, ControlSocket, Events};
-use tokio::signal::unix::{SignalKind, signal};
+use gostream_http::{ApiParts, ControlSocket, Events, LiveAccess, settings_routes};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use super::happenings;
 use super::monitor::MountPart;
 use super::notify::{self, State};
 use super::parts::{Parts, listen_addresses};
+use super::settings::LiveSettings;
 use super::source::{EngineSource, WebSource};
 use super::torrents::{Backing as TorrentBacking, TorrentSettings, Torrents};
 use super::web::WebPorts;
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     /// Ends the control socket and the web ports but that of the metrics.
     stop_ports: CancellationToken,
     socket: JoinHandle<std::io::Result<()>>,
+    settings: LiveSettings,
     web: Vec<JoinHandle<()>>,
     web_greeting: Vec<String>,
     socket_path: PathBuf,
@@ -61,10 +63,12 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     runtime.block_on(async {
         // Asked for first: a signal during the start is not lost.
         let signals = wait_for_signal()?;
+        let reloads = signal(SignalKind::hangup()).map_err(cannot_catch)?;
         let mut server = Server::start(context)?;
         output::lines(server.greeting())?;
         notify::tell(State::Ready);
         let asked = server.asked_to_stop.clone();
+        let settings = server.settings.clone();
         let end = tokio::select! {
             () = asked.cancelled() => {
                 tracing::info!("stopping: a client of the API asked for it");
@@ -75,6 +79,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
                 Ok(())
             }
             end = server.mount_ended() => Err(Failure::Failed(end)),
+            () = reload_at(reloads, settings) => Ok(()),
         };
         notify::tell(State::Stopping);
         server.stop().await;
@@ -84,9 +89,8 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
 
 /// Waits for SIGTERM or SIGINT; they are caught from this call on.
 pub(crate) fn wait_for_signal() -> Result<impl Future<Output = &'static str>, Failure> {
-    let failed = |error: std::io::Error| Failure::Failed(format!("cannot catch signals: {error}"));
-    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut term = signal(SignalKind::terminate()).map_err(cannot_catch)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(cannot_catch)?;
     Ok(async move {
         tokio::select! {
             _ = term.recv() => "SIGTERM",
@@ -132,6 +136,19 @@ fn torrents(
     Torrents::new(backing, settings)
 }
 
+fn cannot_catch(error: std::io::Error) -> Failure {
+    Failure::Failed(format!("cannot catch signals: {error}"))
+}
+
+/// Reads the settings again at each SIGHUP.
+async fn reload_at(mut hangups: Signal, settings: LiveSettings) {
+    while hangups.recv().await.is_some() {
+        settings.reload().await;
+    }
+    // There are no more signals: the server goes on without.
+    std::future::pending().await
+}
+
 impl Server {
     /// Starts everything; nothing is left behind when a step fails.
     pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
@@ -142,8 +159,10 @@ impl Server {
         )?;
         let socket_path = context.directories.control_socket();
         let control = ControlSocket::bind(&socket_path)?;
-        let mut web = WebPorts::bind(&context.config.web)?;
+        let access = LiveAccess::new(context.config.web.access.clone());
+        let mut web = WebPorts::bind(&context.config.web, &access)?;
         let web_greeting = web.greeting();
+        let settings = LiveSettings::new(context, parts.engine.clone(), access);
         parts.warm.start(parts.read_deadline);
         let watching = Watching::start(context, &parts, &mut web);
         let source = &watching.source;
@@ -162,12 +181,9 @@ impl Server {
         parts
             .librarian
             .serving(mounted.point(), &context.directories.library);
-        let watcher = Watcher::start(
-            Arc::clone(&parts.shelf),
-            watch,
-            context.config.fs.library_rescan,
-        )
-        .map_err(|error| Failure::Failed(format!("cannot watch the library: {error}")))?;
+        let rescan = context.config.fs.library_rescan;
+        let watcher = Watcher::start(Arc::clone(&parts.shelf), watch, rescan)
+            .map_err(|error| Failure::Failed(format!("cannot watch the library: {error}")))?;
         let ended = end_of(&mounted);
         watching.monitor.mounted(MountPart {
             point: mounted.point().to_owned(),
@@ -188,6 +204,7 @@ impl Server {
             library: librarian,
             events,
         });
+        let api = api.merge(settings_routes(Arc::new(settings.clone())));
         let socket = tokio::spawn(control.serve(api, stop_ports.clone().cancelled_owned()));
         Ok(Self {
             parts,
@@ -196,6 +213,7 @@ impl Server {
             watching,
             stop_ports,
             socket,
+            settings,
             web,
             web_greeting,
             socket_path,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gostream_http::{
-    Access, FilmLibrary, Monitor, TorrentService, WebFigures, WebPort, monitor, proxy, torrserver,
+    FilmLibrary, LiveAccess, Monitor, TorrentService, WebFigures, WebPort, monitor, proxy,
+    torrserver,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,20 +21,18 @@ pub(super) struct WebPorts {
     proxy: Option<WebPort>,
     monitor: Option<WebPort>,
     webhook_key: String,
-    access: Access,
+    access: LiveAccess,
 }
 
 impl WebPorts {
     /// Binds those that the settings open.
-    pub(super) fn bind(settings: &WebSettings) -> Result<Self, Failure> {
-        check_login(&settings.access)?;
-        let access = settings.access.clone();
+    pub(super) fn bind(settings: &WebSettings, access: &LiveAccess) -> Result<Self, Failure> {
         Ok(Self {
-            api: bind("api_listen_port", settings.api_port, &access)?,
-            proxy: bind("proxy_listen_port", settings.proxy_port, &access)?,
-            monitor: bind("metrics_port", settings.metrics_port, &access)?,
+            api: bind("api_listen_port", settings.api_port, access)?,
+            proxy: bind("proxy_listen_port", settings.proxy_port, access)?,
+            monitor: bind("metrics_port", settings.metrics_port, access)?,
             webhook_key: settings.webhook_key.clone(),
-            access,
+            access: access.clone(),
         })
     }
 
@@ -41,7 +40,7 @@ impl WebPorts {
     pub(super) fn greeting(&self) -> Vec<String> {
         let ports = self.named().into_iter();
         ports
-            .filter_map(|(name, port)| Some(format!("{name} port: {}", port.port().ok()?)))
+            .map(|(name, port)| format!("{name} port: {}", port.port()))
             .collect()
     }
 
@@ -87,7 +86,7 @@ impl WebPorts {
         });
         let access = self.access;
         let api = self.api.map(|port| {
-            let number = port.port().unwrap_or_default();
+            let number = port.port();
             let api = torrserver(torrents, access, number);
             tokio::spawn(port.serve_open(api, stop.clone().cancelled_owned()))
         });
@@ -95,33 +94,18 @@ impl WebPorts {
     }
 }
 
-/// A name without a password, or the other way, is a mistake that would leave the ports open or closed for all.
-fn check_login(access: &Access) -> Result<(), Failure> {
-    let missing = match (
-        access.login.user.is_empty(),
-        access.login.password.is_empty(),
-    ) {
-        (true, false) => "web_password is set, but web_user is not",
-        (false, true) => "web_user is set, but web_password is not",
-        (true, true) | (false, false) => return Ok(()),
-    };
-    Err(Failure::BadInput(missing.to_owned()))
-}
-
-fn bind(key: &str, port: u16, access: &Access) -> Result<Option<WebPort>, Failure> {
+fn bind(key: &str, port: u16, access: &LiveAccess) -> Result<Option<WebPort>, Failure> {
     if port == 0 {
         return Ok(None);
     }
-    WebPort::bind(port, access.clone())
-        .map(Some)
-        .map_err(|error| {
-            let jellyfin = if port == JELLYFIN_PORT {
-                " (Jellyfin has this port by default)"
-            } else {
-                ""
-            };
-            Failure::Failed(format!(
-                "cannot listen at port {port}: {error}{jellyfin}; set {key} to another one, or to 0 for none"
-            ))
-        })
+    WebPort::bind(port, access).map(Some).map_err(|error| {
+        let jellyfin = if port == JELLYFIN_PORT {
+            " (Jellyfin has this port by default)"
+        } else {
+            ""
+        };
+        Failure::Failed(format!(
+            "cannot listen at port {port}: {error}{jellyfin}; set {key} to another one, or to 0 for none"
+        ))
+    })
 }

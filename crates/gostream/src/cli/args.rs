@@ -99,11 +99,15 @@ pub enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Show which settings and directories are in effect.
+    /// Show which settings and directories are in effect, or change settings.
+    #[command(args_conflicts_with_subcommands = true, after_help = CONFIG_EXAMPLES)]
     Config {
         /// Print every setting with its default and meaning instead.
         #[arg(long)]
         defaults: bool,
+        /// What to do with single settings.
+        #[command(subcommand)]
+        action: Option<ConfigAction>,
     },
     /// Print a Samba share of the mount, or check an smb.conf that has one.
     #[command(after_help = SAMBA_EXAMPLES)]
@@ -121,6 +125,38 @@ Examples:
   gostream import /opt/torrserver            its folder: settings.json, viewed.json
   gostream import torrents.json              what its POST /torrents {\"action\":\"list\"} answers
   gostream import ~/STATE                    the state folder of an earlier GoStream";
+
+/// What to do with single settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Print what settings are set to; all of them when none is named. Secrets are not shown.
+    Get {
+        /// A key, such as upload_limit_kb or natpmp.enabled.
+        #[arg(value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Change settings, all or none; a running server takes them at once where it can.
+    Set {
+        /// Keys, each with its value; a list as `a,b`, and `-` for a value from the standard input.
+        #[arg(required = true, num_args = 2.., value_names = ["KEY", "VALUE"], allow_negative_numbers = true)]
+        pairs: Vec<String>,
+    },
+    /// Put settings back to their defaults.
+    Unset {
+        /// The keys.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+}
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  gostream config --defaults > config.json
+  gostream config get upload_limit_kb
+  gostream config set upload_limit_kb 512 natpmp.enabled true
+  gostream config set listen loopback,192.168.1.0/24
+  gostream config set web_user ann web_password -
+  gostream config unset web_user web_password";
 
 const ADD_EXAMPLES: &str = "\
 Examples:

@@ -15,6 +15,7 @@ fn lines(context: &Context) -> Vec<String> {
         config_file,
         ignored,
         directories,
+        ..
     } = context;
     let file = config_file.as_ref().map_or_else(
         || "none, all defaults".to_owned(),

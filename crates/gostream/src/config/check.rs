@@ -1,92 +1,108 @@
-//! One value against one row of the table: refused with a reason, or applied.
+//! One value against one row of the table: refused with a reason, or as the table holds it.
 //!
-//! Called for each value of the file and of the environment. Nothing is
-//! applied that the row does not allow; `null` and empty strings mean "not
-//! set" and change nothing.
+//! Called for each value of the file, of the environment and of a change. `null` and empty strings mean "not set".
 
-use std::{fmt::Display, net::Ipv4Addr};
+use std::{borrow::Cow, fmt::Display, net::Ipv4Addr};
 
 use gostorm::net::Bind;
 use gostream_http::Addresses;
-use jsonc_parser::{ast::Value, common::Ranged};
+use jsonc_parser::{ast, common::Ranged};
+use serde_json::Value;
 use url::Url;
 
-use super::{
-    key::{Form, Key, Kind},
-    settings::Config,
-};
+use super::key::{Form, Key, Kind};
 
 /// How much of a value a message repeats, in characters.
 const SHOWN_MAX: usize = 40;
 
-/// Checks a value of the file `text` and applies it.
-///
-/// # Errors
-/// What is wrong, for the user.
-pub(super) fn json(
-    key: &Key,
-    value: &Value<'_>,
-    text: &str,
-    config: &mut Config,
-) -> Result<(), String> {
-    let refused = || refusal(key, &shown(key, value, text));
-    match (&key.kind, value) {
-        (_, Value::NullKeyword(_)) => Ok(()),
-        (Kind::Int { .. } | Kind::Number { .. }, Value::NumberLit(number)) => {
-            number_text(key, number.value, config).map_err(|()| refused())
-        }
-        (Kind::Text { .. }, Value::StringLit(string)) => {
-            plain_text(key, &string.value, config).map_err(|()| refused())
-        }
-        (Kind::TextList { form, set, .. }, Value::Array(list)) => {
-            let text = |value: &Value<'_>| match value {
-                Value::StringLit(text) => Some(text.value.to_string()),
-                Value::NumberLit(_)
-                | Value::BooleanLit(_)
-                | Value::NullKeyword(_)
-                | Value::Object(_)
-                | Value::Array(_) => None,
-            };
-            let texts = list.elements.iter().map(text).collect::<Option<Vec<_>>>();
-            let texts = texts.ok_or_else(refused)?;
-            if let Some(wrong) = texts.iter().find(|text| !fits(*form, text)) {
-                return Err(refusal(key, &quoted(key, wrong)));
-            }
-            if let Some(set) = set {
-                set(config, texts);
-            }
-            Ok(())
-        }
-        (Kind::Flag { set, .. }, Value::BooleanLit(flag)) => {
-            if let Some(set) = set {
-                set(config, flag.value);
-            }
-            Ok(())
-        }
-        (Kind::Object, Value::Object(_)) => Ok(()),
-        (
-            Kind::Int { .. }
-            | Kind::Number { .. }
-            | Kind::Text { .. }
-            | Kind::TextList { .. }
-            | Kind::Flag { .. }
-            | Kind::Object,
-            _,
-        ) => Err(refused()),
-    }
+/// A value before it is checked, wherever it came from.
+enum Given<'a> {
+    Nothing,
+    /// As it was written.
+    Number(Cow<'a, str>),
+    Text(&'a str),
+    Flag(bool),
+    /// `None` for what is no string.
+    List(Vec<Option<String>>),
+    Object(Value),
 }
 
-/// Checks a value that came as plain text (a variable) and applies it.
+/// What is wrong with a value.
+enum Wrong {
+    /// It is not what the key may hold.
+    Whole,
+    /// This one of a list is not.
+    Entry(String),
+}
+
+/// Checks a value of the file `text`; `None`: it is not set.
 ///
 /// # Errors
 /// What is wrong, for the user.
-pub(super) fn variable(key: &Key, value: &str, config: &mut Config) -> Result<(), String> {
-    let applied = match &key.kind {
-        Kind::Int { .. } | Kind::Number { .. } => number_text(key, value, config),
-        Kind::Text { .. } => plain_text(key, value, config),
-        Kind::Flag { .. } | Kind::TextList { .. } | Kind::Object => Err(()),
+pub(super) fn ast(key: &Key, value: &ast::Value<'_>, text: &str) -> Result<Option<Value>, String> {
+    let given = match value {
+        ast::Value::NullKeyword(_) => Given::Nothing,
+        ast::Value::NumberLit(number) => Given::Number(number.value.into()),
+        ast::Value::StringLit(string) => Given::Text(&string.value),
+        ast::Value::BooleanLit(flag) => Given::Flag(flag.value),
+        ast::Value::Array(list) => {
+            let texts = list.elements.iter().map(|value| match value {
+                ast::Value::StringLit(text) => Some(text.value.to_string()),
+                ast::Value::NumberLit(_)
+                | ast::Value::BooleanLit(_)
+                | ast::Value::NullKeyword(_)
+                | ast::Value::Object(_)
+                | ast::Value::Array(_) => None,
+            });
+            Given::List(texts.collect())
+        }
+        ast::Value::Object(_) => Given::Object(value.clone().into()),
     };
-    applied.map_err(|()| refusal(key, &quoted(key, value)))
+    check(key, given).map_err(|wrong| match wrong {
+        Wrong::Entry(entry) => refusal(key, &quoted(key, &entry)),
+        Wrong::Whole => {
+            let kind = (value.as_object().is_some(), value.as_array().is_some());
+            refusal(key, &shown(key, kind, value.text(text)))
+        }
+    })
+}
+
+/// Checks a value of a change; `None`: it is to be as if it were not set.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub(super) fn json(key: &Key, value: &Value) -> Result<Option<Value>, String> {
+    let given = match value {
+        Value::Null => Given::Nothing,
+        Value::Number(number) => Given::Number(number.to_string().into()),
+        Value::String(text) => Given::Text(text),
+        Value::Bool(flag) => Given::Flag(*flag),
+        Value::Array(list) => {
+            let texts = list.iter().map(|value| value.as_str().map(str::to_owned));
+            Given::List(texts.collect())
+        }
+        Value::Object(_) => Given::Object(value.clone()),
+    };
+    check(key, given).map_err(|wrong| match wrong {
+        Wrong::Entry(entry) => refusal(key, &quoted(key, &entry)),
+        Wrong::Whole => {
+            let kind = (value.is_object(), value.is_array());
+            refusal(key, &shown(key, kind, &value.to_string()))
+        }
+    })
+}
+
+/// Checks a value that came as plain text (a variable); `None`: it is not set.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub(super) fn variable(key: &Key, value: &str) -> Result<Option<Value>, String> {
+    let given = match &key.kind {
+        Kind::Int { .. } | Kind::Number { .. } => Given::Number(value.into()),
+        Kind::Text { .. } => Given::Text(value),
+        Kind::Flag { .. } | Kind::TextList { .. } | Kind::Object => Given::Nothing,
+    };
+    check(key, given).map_err(|_| refusal(key, &quoted(key, value)))
 }
 
 /// Says what was expected instead of `got`.
@@ -100,45 +116,55 @@ pub(super) fn refusal(key: &Key, got: &dyn Display) -> String {
 
 /// A text value as messages show it.
 pub(super) fn quoted(key: &Key, value: &str) -> String {
-    if key.secret {
-        "something else (not shown)".to_owned()
+    if hides(key, value) {
+        HIDDEN.to_owned()
     } else {
         shorten(&format!("{value:?}"))
     }
 }
 
-fn number_text(key: &Key, text: &str, config: &mut Config) -> Result<(), ()> {
-    match &key.kind {
-        Kind::Int { range, set, .. } => {
-            let n: u64 = text.parse().map_err(drop)?;
-            apply(range.contains(&n), || set.map(|set| set(config, n)))
+fn check(key: &Key, given: Given<'_>) -> Result<Option<Value>, Wrong> {
+    match (&key.kind, given) {
+        (_, Given::Nothing) => Ok(None),
+        (Kind::Int { range, .. }, Given::Number(text)) => {
+            let n: u64 = text.parse().map_err(|_| Wrong::Whole)?;
+            allowed(range.contains(&n), n)
         }
-        Kind::Number { range, set, .. } => {
+        (Kind::Number { range, .. }, Given::Number(text)) => {
             // f64 reads "inf" and "nan" too; no range contains them.
-            let n: f64 = text.parse().map_err(drop)?;
-            apply(range.contains(&n), || set.map(|set| set(config, n)))
+            let n: f64 = text.parse().map_err(|_| Wrong::Whole)?;
+            allowed(range.contains(&n), n)
         }
-        Kind::Text { .. } | Kind::TextList { .. } | Kind::Flag { .. } | Kind::Object => Err(()),
+        (Kind::Text { .. }, Given::Text("")) => Ok(None),
+        (Kind::Text { form, .. }, Given::Text(text)) => allowed(fits(*form, text), text),
+        (Kind::Flag { .. }, Given::Flag(flag)) => Ok(Some(flag.into())),
+        (Kind::TextList { form, .. }, Given::List(list)) => {
+            let list: Option<Vec<String>> = list.into_iter().collect();
+            let list = list.ok_or(Wrong::Whole)?;
+            match list.iter().find(|text| !fits(*form, text)) {
+                Some(wrong) => Err(Wrong::Entry(wrong.clone())),
+                None => Ok(Some(list.into())),
+            }
+        }
+        (Kind::Object, Given::Object(object)) => Ok(Some(object)),
+        (
+            Kind::Int { .. }
+            | Kind::Number { .. }
+            | Kind::Text { .. }
+            | Kind::TextList { .. }
+            | Kind::Flag { .. }
+            | Kind::Object,
+            _,
+        ) => Err(Wrong::Whole),
     }
 }
 
-fn plain_text(key: &Key, text: &str, config: &mut Config) -> Result<(), ()> {
-    let Kind::Text { form, set, .. } = &key.kind else {
-        return Err(());
-    };
-    if text.is_empty() {
-        return Ok(());
+fn allowed(allowed: bool, value: impl Into<Value>) -> Result<Option<Value>, Wrong> {
+    if allowed {
+        Ok(Some(value.into()))
+    } else {
+        Err(Wrong::Whole)
     }
-    apply(fits(*form, text), || set.map(|set| set(config, text)))
-}
-
-fn apply(allowed: bool, set: impl FnOnce() -> Option<()>) -> Result<(), ()> {
-    if !allowed {
-        return Err(());
-    }
-    // A row without effect has nothing to set.
-    set();
-    Ok(())
 }
 
 fn fits(form: Form, text: &str) -> bool {
@@ -154,24 +180,32 @@ fn fits(form: Form, text: &str) -> bool {
     }
 }
 
-/// The value as it stands in the file, shortened; nothing of secrets, and of
-/// objects and lists only that they are such.
-fn shown(key: &Key, value: &Value<'_>, text: &str) -> String {
-    let is_list_key = matches!(key.kind, Kind::TextList { .. });
-    match value {
-        Value::Object(_) => "an object".to_owned(),
-        Value::Array(_) if !is_list_key => "a list".to_owned(),
-        Value::Array(_)
-        | Value::StringLit(_)
-        | Value::NumberLit(_)
-        | Value::BooleanLit(_)
-        | Value::NullKeyword(_) => {
-            if key.secret {
-                "something else (not shown)".to_owned()
-            } else {
-                shorten(value.text(text))
-            }
+/// What stands for a value that must not be shown.
+const HIDDEN: &str = "something else (not shown)";
+
+/// Whether a message must not repeat the value. An address with an @ may hold a password.
+fn hides(key: &Key, value: &str) -> bool {
+    let is_url = matches!(
+        key.kind,
+        Kind::Text {
+            form: Form::Url,
+            ..
         }
+    );
+    key.secret || is_url && value.contains('@')
+}
+
+/// The value as it was written, shortened; nothing of secrets, and of objects and lists only that they are such.
+fn shown(key: &Key, (is_object, is_array): (bool, bool), written: &str) -> String {
+    let is_list_key = matches!(key.kind, Kind::TextList { .. });
+    if is_object {
+        "an object".to_owned()
+    } else if is_array && !is_list_key {
+        "a list".to_owned()
+    } else if hides(key, written) {
+        HIDDEN.to_owned()
+    } else {
+        shorten(written)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Called by `load`. JSON with `//` and `/* */` comments and trailing commas;
 //! nothing else is lenient, and a name that is given twice is refused, also
-//! among keys that we do not know. The file itself is never written here.
+//! among keys that we do not know. What writes the file is `edit`.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,10 @@ use jsonc_parser::{
     parse_to_ast,
 };
 
-use super::{check, error::Position, key::Key, keys, settings::Config};
+use super::{check, error::Position, key::Key, keys, values::Values};
+
+/// Some editors begin a file with it.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A mistake, before the name of the file is known.
 #[derive(Debug)]
@@ -33,13 +36,13 @@ pub(super) struct Unused {
     pub(super) known: bool,
 }
 
-/// Checks the whole text, applies it to `config` and returns what changed
+/// Checks the whole text, applies it to `values` and returns what changed
 /// nothing.
 ///
 /// # Errors
-/// All mistakes, in the order of the text; then `config` is worthless.
-pub(super) fn read(text: &str, config: &mut Config) -> Result<Vec<Unused>, Vec<Mistake>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+/// All mistakes, in the order of the text; then `values` is worthless.
+pub(super) fn read(text: &str, values: &mut Values) -> Result<Vec<Unused>, Vec<Mistake>> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let parsed = parse_to_ast(text, &CollectOptions::default(), &strict()).map_err(|error| {
         vec![Mistake {
             at: Position::of(text, error.range().start),
@@ -62,10 +65,11 @@ pub(super) fn read(text: &str, config: &mut Config) -> Result<Vec<Unused>, Vec<M
         mistakes: Vec::new(),
     };
     walk.object("", root);
-    walk.apply(config)
+    walk.apply(values)
 }
 
-fn strict() -> ParseOptions {
+/// What the text may be.
+pub(super) fn strict() -> ParseOptions {
     ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -169,14 +173,20 @@ impl<'a> Walk<'a> {
     }
 
     /// Applies what was found: older names first, so that the newer ones win.
-    fn apply(mut self, config: &mut Config) -> Result<Vec<Unused>, Vec<Mistake>> {
+    fn apply(mut self, values: &mut Values) -> Result<Vec<Unused>, Vec<Mistake>> {
         self.found.sort_by_key(|found| found.name == found.key.name);
         for found in std::mem::take(&mut self.found) {
             let at = self.at(found.value);
-            if let Err(what) = check::json(found.key, found.value, self.text, config) {
-                let key = Some(found.name);
-                self.mistakes.push(Mistake { at, key, what });
-            } else if !found.key.kind.has_effect() {
+            match check::ast(found.key, found.value, self.text) {
+                Ok(Some(value)) => values.set(found.key, value),
+                Ok(None) => {}
+                Err(what) => {
+                    let key = Some(found.name);
+                    self.mistakes.push(Mistake { at, key, what });
+                    continue;
+                }
+            }
+            if !found.key.kind.has_effect() {
                 self.unused.push(Unused {
                     at,
                     key: found.name,

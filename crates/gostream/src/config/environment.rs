@@ -9,8 +9,9 @@ use std::ffi::OsString;
 use super::{
     check,
     error::{Place, Problem},
+    key::Key,
     keys,
-    settings::Config,
+    values::Values,
 };
 
 /// A variable and the key that it overrides.
@@ -52,14 +53,14 @@ const fn plain(name: &'static str, key: &'static str) -> Variable {
 /// Applies all variables that are set and returns what is wrong with them.
 pub(super) fn apply(
     variables: &dyn Fn(&str) -> Option<OsString>,
-    config: &mut Config,
+    values: &mut Values,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for variable in VARIABLES {
         let Some(value) = variables(variable.name).filter(|value| !value.is_empty()) else {
             continue;
         };
-        if let Err(what) = apply_one(variable, value, config) {
+        if let Err(what) = apply_one(variable, value, values) {
             problems.push(Problem {
                 place: Place::Variable(variable.name),
                 key: None,
@@ -70,13 +71,24 @@ pub(super) fn apply(
     problems
 }
 
-fn apply_one(variable: &Variable, value: OsString, config: &mut Config) -> Result<(), String> {
+/// The variable that says what a key holds, if one is set.
+pub(super) fn overrides(
+    variables: &dyn Fn(&str) -> Option<OsString>,
+    key: &Key,
+) -> Option<&'static str> {
+    let mut named = VARIABLES.iter().filter(|variable| variable.key == key.name);
+    let set =
+        named.find(|variable| variables(variable.name).is_some_and(|value| !value.is_empty()));
+    set.map(|variable| variable.name)
+}
+
+fn apply_one(variable: &Variable, value: OsString, values: &mut Values) -> Result<(), String> {
     let value = value
         .into_string()
         .map_err(|_| "is not valid UTF-8".to_owned())?;
     let key = keys::find(variable.key).ok_or_else(|| "overrides no setting".to_owned())?;
-    match variable.form {
-        Form::Plain => check::variable(key, &value, config),
+    let checked = match variable.form {
+        Form::Plain => check::variable(key, &value)?,
         Form::Bytes => {
             let got = || {
                 format!(
@@ -85,9 +97,13 @@ fn apply_one(variable: &Variable, value: OsString, config: &mut Config) -> Resul
                 )
             };
             let mib = mib(&value).ok_or_else(|| check::refusal(key, &got()))?;
-            check::variable(key, &mib.to_string(), config).map_err(|_| check::refusal(key, &got()))
+            check::variable(key, &mib.to_string()).map_err(|_| check::refusal(key, &got()))?
         }
+    };
+    if let Some(checked) = checked {
+        values.set(key, checked);
     }
+    Ok(())
 }
 
 /// `1073741824`, `1048576K`, `1024MB` or `1G` in whole MiB, rounded down.

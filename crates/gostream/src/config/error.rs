@@ -63,6 +63,8 @@ pub enum Place {
     File(PathBuf, Position),
     /// In a variable of the environment.
     Variable(&'static str),
+    /// In no one place: values that do not go together.
+    Together,
 }
 
 /// A place in a text. Both count from 1; columns count characters.
@@ -98,6 +100,7 @@ impl fmt::Display for Problem {
         match &self.place {
             Place::File(path, position) => write!(f, "{}:{position}: ", path.display())?,
             Place::Variable(name) => write!(f, "{name}: ")?,
+            Place::Together => {}
         }
         if let Some(key) = &self.key {
             write!(f, "{key}: ")?;

@@ -6,6 +6,9 @@
 
 use std::{fmt, ops::RangeInclusive};
 
+use gostream_http::Applies;
+use serde_json::{Map, Value};
+
 use super::settings::Config;
 
 /// A key of config.json.
@@ -23,6 +26,31 @@ pub struct Key {
     pub help: &'static str,
     /// Its value is never printed.
     pub secret: bool,
+    /// Whether a running server takes a change of it; else it waits for a restart.
+    pub live: bool,
+}
+
+impl Key {
+    /// When a change acts.
+    pub fn applies(&self) -> Applies {
+        match (self.kind.has_effect(), self.live) {
+            (false, _) => Applies::Never,
+            (true, true) => Applies::Live,
+            (true, false) => Applies::Restart,
+        }
+    }
+
+    /// The value when nothing is set.
+    pub fn default(&self) -> Value {
+        match &self.kind {
+            Kind::Int { default, .. } => (*default).into(),
+            Kind::Number { default, .. } => (*default).into(),
+            Kind::Flag { default, .. } => (*default).into(),
+            Kind::Text { default, .. } => (*default).into(),
+            Kind::TextList { default, .. } => (*default).into(),
+            Kind::Object => Value::Object(Map::new()),
+        }
+    }
 }
 
 /// What a key may hold. A key without `set` is accepted and has no effect in
@@ -105,18 +133,6 @@ impl Kind {
             Self::Flag { set, .. } => set.is_some(),
             Self::TextList { set, .. } => set.is_some(),
             Self::Object => false,
-        }
-    }
-
-    /// The default as it would stand in config.json.
-    pub fn default_text(&self) -> String {
-        match self {
-            Self::Int { default, .. } => default.to_string(),
-            Self::Number { default, .. } => format!("{default:?}"),
-            Self::Flag { default, .. } => default.to_string(),
-            Self::Text { default, .. } => format!("{default:?}"),
-            Self::TextList { default, .. } => format!("{default:?}"),
-            Self::Object => "{}".to_owned(),
         }
     }
 }

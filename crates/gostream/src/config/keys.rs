@@ -1,4 +1,4 @@
-//! The table of settings, and the defaults that follow from it.
+//! The table of settings.
 //!
 //! Keys of our own (those of connections in a file of their own), keys of the
 //! seed era, keys of the later upstream. A name occurs once. Read by everything else of `config`.
@@ -11,10 +11,7 @@ mod seed;
 mod transports;
 mod web;
 
-use super::{
-    key::{Key, Kind},
-    settings::Config,
-};
+use super::key::Key;
 
 /// All keys: ours first, then by era.
 pub fn all() -> impl Iterator<Item = &'static Key> {
@@ -46,56 +43,12 @@ pub fn is_section(name: &str) -> bool {
     })
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let mut config = Self::blank();
-        for key in all() {
-            match &key.kind {
-                Kind::Int {
-                    default,
-                    set: Some(set),
-                    ..
-                } => set(&mut config, *default),
-                Kind::Number {
-                    default,
-                    set: Some(set),
-                    ..
-                } => set(&mut config, *default),
-                Kind::Text {
-                    default,
-                    set: Some(set),
-                    ..
-                } => set(&mut config, default),
-                Kind::Flag {
-                    default,
-                    set: Some(set),
-                } => set(&mut config, *default),
-                Kind::TextList {
-                    default,
-                    set: Some(set),
-                    ..
-                } => {
-                    let owned = default.iter().map(|text| (*text).to_owned());
-                    set(&mut config, owned.collect());
-                }
-                Kind::Int { set: None, .. }
-                | Kind::Number { set: None, .. }
-                | Kind::Text { set: None, .. }
-                | Kind::Flag { set: None, .. }
-                | Kind::TextList { set: None, .. }
-                | Kind::Object => {}
-            }
-        }
-        config
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::config::key::Form;
+    use crate::config::key::{Form, Kind};
 
     #[test]
     fn a_name_or_alias_occurs_once() {

@@ -1,6 +1,6 @@
 //! The typed settings, by the part that uses them.
 //!
-//! Made by [`Config::default`] (in `keys`, from the table) and changed by the
+//! Made by [`Config::default`] (in `values`, from the table) and changed by the
 //! setters of the table. Every value is within the range that the table
 //! states; units are in the types.
 

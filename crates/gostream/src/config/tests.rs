@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{
-    ByteSize, Config, ConfigError, Loaded, LogLevel, Sources, defaults, document, keys, load,
+    ByteSize, Config, ConfigError, Loaded, LogLevel, Sources, Values, defaults, document, keys,
+    load,
 };
 
 /// A config.json and an environment.
@@ -41,6 +42,8 @@ impl Case {
             file: Some(self.file()),
             variables: &|name| self.variables.get(name).cloned(),
             program: None,
+            data_dir: None,
+            may_be_missing: false,
         })
     }
 
@@ -332,6 +335,8 @@ fn a_named_file_must_exist_and_an_unnamed_one_need_not() {
         file: Some(missing.clone()),
         variables: &|_| None,
         program: None,
+        data_dir: None,
+        may_be_missing: false,
     };
     let message = load(&named).unwrap_err().to_string();
     assert!(
@@ -343,6 +348,8 @@ fn a_named_file_must_exist_and_an_unnamed_one_need_not() {
         file: None,
         variables: &|name| (name == "MKV_PROXY_CONFIG_PATH").then(|| missing.clone().into()),
         program: None,
+        data_dir: None,
+        may_be_missing: false,
     };
     let message = load(&by_variable).unwrap_err().to_string();
     assert!(message.contains("MKV_PROXY_CONFIG_PATH"), "{message}");
@@ -351,6 +358,8 @@ fn a_named_file_must_exist_and_an_unnamed_one_need_not() {
         file: None,
         variables: &|_| None,
         program: Some(dir.path().join("gostream")),
+        data_dir: None,
+        may_be_missing: false,
     };
     let loaded = load(&unnamed).unwrap();
     assert_eq!((loaded.config, loaded.file), (Config::default(), None));
@@ -367,6 +376,8 @@ fn the_file_beside_the_program_is_found_and_a_named_one_wins() {
                 (name == "MKV_PROXY_CONFIG_PATH").then(|| variable.clone().map(OsString::from))?
             },
             program: Some(beside.dir.path().join("gostream")),
+            data_dir: None,
+            may_be_missing: false,
         });
         loaded.unwrap().config.fs.uid
     };
@@ -378,9 +389,9 @@ fn the_file_beside_the_program_is_found_and_a_named_one_wins() {
 #[test]
 fn the_printed_reference_is_a_file_that_changes_nothing() {
     let text = defaults();
-    let mut config = Config::default();
-    let unused = document::read(&text, &mut config).unwrap();
-    assert_eq!(config, Config::default());
+    let mut values = Values::default();
+    let unused = document::read(&text, &mut values).unwrap();
+    assert_eq!(values, Values::default());
     assert!(unused.iter().all(|unused| unused.known));
     let without_effect = keys::all().filter(|key| !key.kind.has_effect()).count();
     assert_eq!(unused.len(), without_effect);
@@ -408,12 +419,12 @@ proptest! {
 
     #[test]
     fn no_text_upsets_the_reader(text in "\\PC{0,80}|[\\[\\]{}\",:/*\\\\u0-9e.+\\r\\n -]{0,80}") {
-        let _ = document::read(&text, &mut Config::default());
+        let _ = document::read(&text, &mut Values::default());
     }
 
     #[test]
     fn a_mistake_lies_within_the_text(text in nearly_a_configuration()) {
-        if let Err(mistakes) = document::read(&text, &mut Config::default()) {
+        if let Err(mistakes) = document::read(&text, &mut Values::default()) {
             prop_assert!(!mistakes.is_empty());
             for mistake in mistakes {
                 let line = text.split('\n').nth(mistake.at.line - 1);

@@ -138,6 +138,8 @@ fn settings_become_lines_that_our_config_takes_and_defaults_say_nothing() {
         file: Some(file),
         variables: &|_| None,
         program: None,
+        data_dir: None,
+        may_be_missing: false,
     };
     let loaded = crate::config::load(&sources).unwrap();
     assert_eq!(loaded.ignored, []);

@@ -21,6 +21,7 @@ mod programs;
 mod proxy;
 mod samba;
 mod service;
+mod settings;
 mod source_disk;
 mod start;
 mod state_faults;

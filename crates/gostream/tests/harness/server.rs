@@ -252,6 +252,11 @@ impl Server {
         self.process.ended()
     }
 
+    /// Has it read its settings again (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        self.process.signal(rustix::process::Signal::HUP);
+    }
+
     /// Has it stand still (SIGSTOP) until [`Server::resume`].
     pub(crate) fn pause(&self) {
         self.process.signal(rustix::process::Signal::STOP);

@@ -37,7 +37,7 @@ impl Driver {
     }
 
     fn command_running(&mut self, now: Time, command: Command) {
-        let allowed = self.links.shared.config.read_deadline;
+        let allowed = self.links.shared.tuning.load().read_deadline;
         let deadline = |since| self.time_of(since + allowed);
         let deadline = if let Command::Read(read) = &command {
             deadline(read.since)
@@ -81,7 +81,8 @@ impl Driver {
         match command {
             Command::Open(opening) => self.opened.push(opening),
             Command::Read(read) => {
-                let wanted = self.time_of(read.since + self.links.shared.config.read_deadline);
+                let allowed = self.links.shared.tuning.load().read_deadline;
+                let wanted = self.time_of(read.since + allowed);
                 let hope = match &self.phase {
                     Phase::Searching(search) => search.machine.hope(),
                     Phase::Starting | Phase::Running(_) | Phase::Hopeless(_) => Hope::Nobody,

@@ -91,13 +91,13 @@ impl Driver {
 
     /// From the last close to sleep: a library scan opens thousands of files for a moment.
     pub(super) fn sleep_after(&self) -> Duration {
-        let config = &self.links.shared.config;
+        let tuning = self.links.shared.tuning.load();
         match &self.phase {
             Phase::Running(running) if !running.swarm.was_played() => {
-                config.sleep_after.min(SLEEP_AFTER_PROBE)
+                tuning.sleep_after.min(SLEEP_AFTER_PROBE)
             }
             Phase::Starting | Phase::Searching(_) | Phase::Running(_) | Phase::Hopeless(_) => {
-                config.sleep_after
+                tuning.sleep_after
             }
         }
     }

@@ -43,14 +43,15 @@ impl Driver {
             info.filter(|_| Info::is_named(&bytes, self.links.info_hash, self.links.info_hash_v2)).map(|info| (info, bytes))
         });
         let private = known.as_ref().is_some_and(|(info, _)| info.private());
-        let wanted = &self.links.shared.config.retrackers;
+        let tuning = self.links.shared.tuning.load_full();
+        let wanted = &tuning.retrackers;
         let tiers = tiers::choose(stored.trackers, origin.trackers, wanted, private);
         if tiers.skipped > 0 {
             tracing::info!(torrent = %self.links.info_hash, skipped = tiers.skipped, "some trackers of the torrent are no udp, http or https URLs");
         }
         self.links.trackers = Trackers::new(tiers);
         let config = Config {
-            connections_max: self.links.shared.config.connections_per_torrent,
+            connections_max: tuning.connections_per_torrent,
             tiers: self.links.trackers.tiers.clone(),
             own_trackers: self.links.trackers.own,
             private,
@@ -236,7 +237,7 @@ impl Driver {
         let (inherited, preludes) = search.machine.into_parts();
         let shared = Arc::clone(&self.links.shared);
         let config = Config {
-            connections_max: shared.config.connections_per_torrent,
+            connections_max: shared.tuning.load().connections_per_torrent,
             tiers: self.links.trackers.tiers.clone(),
             own_trackers: self.links.trackers.own,
             private: info.private(),

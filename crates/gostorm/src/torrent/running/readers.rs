@@ -41,7 +41,7 @@ impl Running {
         // A stream is opened once; a second value would be the same.
         let _ = place.located.set(located);
         let policy = match on_doubt {
-            Some(on_doubt) if links.shared.config.policy == Policy::Responsive => {
+            Some(on_doubt) if links.shared.tuning.load().policy == Policy::Responsive => {
                 self.doubts.open(reader, file, on_doubt);
                 Policy::Responsive
             }

@@ -12,7 +12,8 @@ pub(super) const KEYS: &[Key] = &[
         false,
         Some(|c, on| c.blocklist.enabled = on),
         "Connect to no peer whose address is in the list of blocklist_file or blocklist_url.",
-    ),
+    )
+    .live(),
     int(
         "plex.tv_library_id",
         0,

@@ -73,7 +73,8 @@ pub(super) const KEYS: &[Key] = &[
         0.1..=600.0,
         Some(|c, s| c.engine.read_deadline = duration(s)),
         "A read that cannot be served within this time fails with an I/O error.",
-    ),
+    )
+    .live(),
     seconds(
         "disconnect_timeout_seconds",
         60.0,
@@ -81,6 +82,7 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, s| c.engine.disconnect_timeout = duration(s)),
         "Time from the last close of a film until its torrent sleeps.",
     )
+    .live()
     .or("TorrentDisconnectTimeout"),
     int(
         "connections_per_torrent",
@@ -89,7 +91,8 @@ pub(super) const KEYS: &[Key] = &[
         "peers",
         Some(|c, n| c.engine.connections_per_torrent = count(n)),
         "Most peers that one torrent dials; an eighth as many more may dial it.",
-    ),
+    )
+    .live(),
     int(
         "connections_max",
         500,
@@ -97,7 +100,8 @@ pub(super) const KEYS: &[Key] = &[
         "peers",
         Some(|c, n| c.engine.connections_max = count(n)),
         "Most peers of all torrents together; films that are read go first.",
-    ),
+    )
+    .live(),
     int(
         "half_open_max",
         500,
@@ -112,28 +116,32 @@ pub(super) const KEYS: &[Key] = &[
         0.5..=60.0,
         Some(|c, s| c.engine.timeouts.connect = duration(s)),
         "A peer that does not take a connection within this time is tried again later.",
-    ),
+    )
+    .live(),
     seconds(
         "handshake_timeout_seconds",
         5.0,
         0.5..=60.0,
         Some(|c, s| c.engine.timeouts.handshake = duration(s)),
         "A connection whose handshake takes longer is closed, whoever made it.",
-    ),
+    )
+    .live(),
     seconds(
         "idle_timeout_seconds",
         150.0,
         121.0..=3600.0,
         Some(|c, s| c.engine.timeouts.idle = duration(s)),
         "A peer that says nothing for so long is let go; honest ones may be silent for 120 s.",
-    ),
+    )
+    .live(),
     text(
         "verification",
         "verified",
         Form::OneOf(Verification::NAMES),
         Some(|c, v| c.engine.verification = Verification::from_name(v).unwrap_or_default()),
         "Responsive starts films and seeks sooner with bytes that are checked a moment later, so a wrong one can be shown; verified never shows one.",
-    ),
+    )
+    .live(),
     int(
         "upload_limit_kb",
         1024,
@@ -142,6 +150,7 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, n| c.engine.upload_limit = limit(n)),
         "What all torrents together send at most; 0 lifts the limit.",
     )
+    .live()
     .or("UploadRateLimit"),
     int(
         "download_limit_kb",
@@ -151,6 +160,7 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, n| c.engine.download_limit = limit(n)),
         "What all torrents together receive at most; 0 lifts the limit.",
     )
+    .live()
     .or("DownloadRateLimit"),
     int(
         "upload_limit_per_torrent_kb",
@@ -159,7 +169,8 @@ pub(super) const KEYS: &[Key] = &[
         "KiB/s",
         Some(|c, n| c.engine.upload_limit_per_torrent = limit(n)),
         "What one torrent sends at most; 0 leaves it to upload_limit_kb.",
-    ),
+    )
+    .live(),
     int(
         "download_limit_per_torrent_kb",
         0,
@@ -167,13 +178,15 @@ pub(super) const KEYS: &[Key] = &[
         "KiB/s",
         Some(|c, n| c.engine.download_limit_per_torrent = limit(n)),
         "What one torrent receives at most; 0 leaves it to download_limit_kb.",
-    ),
+    )
+    .live(),
     switch(
         "disable_upload",
         false,
         Some(|c, off| c.engine.upload_disabled = off),
         "Send nothing to other peers, which makes many of them refuse us as well.",
     )
+    .live()
     .or("DisableUpload"),
     text(
         "blocklist_file",
@@ -181,7 +194,8 @@ pub(super) const KEYS: &[Key] = &[
         Form::Path,
         Some(|c, v| c.blocklist.file = path(v)),
         "A list of addresses to avoid that is kept by you; blocklist_url is then not asked.",
-    ),
+    )
+    .live(),
     int(
         "blocklist_refresh_hours",
         24,
@@ -189,13 +203,15 @@ pub(super) const KEYS: &[Key] = &[
         "h",
         Some(|c, n| c.blocklist.refresh = Duration::from_secs(n * 3600)),
         "Time from one download of the list at blocklist_url to the next.",
-    ),
+    )
+    .live(),
     switch(
         "blocklist_required",
         false,
         Some(|c, on| c.blocklist.required = on),
         "While there is no list, connect to nobody outside the home network.",
-    ),
+    )
+    .live(),
     switch(
         "warm_cache",
         true,
@@ -227,17 +243,20 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, n| c.engine.retrackers.mode = retrackers_mode(n)),
         "What is done about the trackers of a public torrent: 0 leaves them, 1 adds the default ones, 2 asks none of them, 3 asks the default ones instead.",
     )
+    .live()
     .or("RetrackersMode"),
     texts(
         "default_trackers",
         |c, urls| c.engine.retrackers.defaults = urls,
         "URLs of the default trackers (udp, http, https).",
-    ),
+    )
+    .live(),
     texts(
         "extra_trackers",
         |c, urls| c.engine.retrackers.extra = urls,
         "URLs of trackers that are asked for every public torrent, as are those in trackers.txt in the state directory.",
-    ),
+    )
+    .live(),
     switch(
         "allow_sidecar_writes",
         false,

@@ -24,6 +24,7 @@ const fn row(name: &'static str, kind: Kind, unit: &'static str, help: &'static 
         unit,
         help,
         secret: false,
+        live: false,
     }
 }
 
@@ -31,6 +32,12 @@ impl Key {
     /// With an older name.
     pub(super) const fn or(mut self, alias: &'static str) -> Self {
         self.alias = Some(alias);
+        self
+    }
+
+    /// Taken by a running server.
+    pub(super) const fn live(mut self) -> Self {
+        self.live = true;
         self
     }
 

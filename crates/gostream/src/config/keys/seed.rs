@@ -32,7 +32,8 @@ pub(super) const KEYS: &[Key] = &[
         "MiB",
         Some(|c, n| c.engine.read_ahead_budget = ByteSize::mib(n)),
         "RAM for piece buffers of all files together.",
-    ),
+    )
+    .live(),
     int(
         "master_concurrency_limit",
         25,
@@ -55,7 +56,8 @@ pub(super) const KEYS: &[Key] = &[
         Form::OneOf(LogLevel::NAMES),
         Some(|c, v| c.log_level = LogLevel::from_name(v).unwrap_or_default()),
         "How much is logged.",
-    ),
+    )
+    .live(),
     int(
         "fuse_block_size_bytes",
         1_048_576,
@@ -235,7 +237,8 @@ pub(super) const KEYS: &[Key] = &[
         Form::Url,
         Some(|c, v| c.blocklist.url = Url::parse(v).ok()),
         "Where the list of addresses to avoid is downloaded once a day, packed (gzip, zip) or plain.",
-    ),
+    )
+    .live(),
     int(
         "disk_warmup_quota_gb",
         32,

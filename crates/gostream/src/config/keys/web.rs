@@ -14,7 +14,8 @@ pub(super) const KEYS: &[Key] = &[
             c.web.access.from = words.iter().filter_map(|word| word.parse().ok()).collect();
         },
         "Whom the web ports serve: loopback, private (home networks), addresses and networks.",
-    ),
+    )
+    .live(),
     int(
         "api_listen_port",
         8090,
@@ -35,7 +36,8 @@ pub(super) const KEYS: &[Key] = &[
         Form::Any,
         Some(|c, v| v.clone_into(&mut c.web.access.login.user)),
         "Name that the web ports ask for, together with web_password.",
-    ),
+    )
+    .live(),
     text(
         "web_password",
         "",
@@ -43,6 +45,7 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, v| v.clone_into(&mut c.web.access.login.password)),
         "Password of web_user.",
     )
+    .live()
     .hidden(),
     text(
         "web_token",
@@ -51,6 +54,7 @@ pub(super) const KEYS: &[Key] = &[
         Some(|c, v| v.clone_into(&mut c.web.access.login.token)),
         "Token that the web ports take in place of name and password (Authorization: Bearer).",
     )
+    .live()
     .hidden(),
     text(
         "webhook_key",

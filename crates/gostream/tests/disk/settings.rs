@@ -1,0 +1,165 @@
+//! Settings that are changed while the server runs, and while it does not.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::content::sha256;
+use crate::harness::free_port;
+use crate::harness::http::request;
+use crate::harness::server::{Place, Server};
+use crate::harness::swarm::SharedFilm;
+use crate::harness::wait::{until, within};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The status of the proxy's first page.
+fn page(port: u16, headers: &[(&str, &str)]) -> Option<u16> {
+    request(port, "GET", "/", headers, b"").map(|answer| answer.status)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_running_server_takes_what_it_can_at_once_and_says_what_waits() {
+    let port = free_port();
+    let server = Server::start(json!({"proxy_listen_port": port, "mine": "stays"}));
+    assert_eq!(page(port, &[]), Some(200));
+    let words = [
+        "config",
+        "set",
+        "web_token",
+        "sesame",
+        "uid",
+        "7",
+        "tmdb_api_key",
+        "k",
+    ];
+    let said = server.place.run(&words).success();
+    assert_eq!(
+        said,
+        "in effect: web_token\nafter a restart: uid\nwithout effect in this version: tmdb_api_key\n"
+    );
+    assert_eq!(page(port, &[]), Some(401));
+    let login = [("Authorization", "Bearer sesame")];
+    assert_eq!(page(port, &login), Some(200));
+
+    let get = |key: &str| server.place.run(&["config", "get", key]).success();
+    assert_eq!(
+        (get("web_token"), get("uid")),
+        ("***\n".to_owned(), "7\n".to_owned())
+    );
+    let text = fs::read_to_string(&server.place.config).unwrap();
+    let written: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&written["mine"], &written["web_token"]),
+        (&json!("stays"), &json!("sesame"))
+    );
+    assert_eq!(mode(&server.place.config), 0o600);
+
+    let wrong = [
+        "config",
+        "set",
+        "uid",
+        "-1",
+        "read_ahead_budget_mb",
+        "9",
+        "web_usr",
+        "a",
+    ];
+    server
+        .place
+        .run(&wrong)
+        .refused(&["uid: ", "read_ahead_budget_mb: ", "web_usr: "]);
+    assert_eq!(fs::read_to_string(&server.place.config).unwrap(), text);
+    let said = server
+        .place
+        .run(&["config", "unset", "web_token", "uid"])
+        .success();
+    assert_eq!(said, "in effect: web_token\n");
+    assert_eq!(page(port, &[]), Some(200));
+}
+
+#[test]
+fn without_a_server_the_file_is_changed_and_made_when_there_is_none() {
+    let place = Place::new(json!({}));
+    fs::remove_file(&place.config).unwrap();
+    let said = place
+        .run(&["config", "set", "listen", "loopback, 10.0.0.0/8"])
+        .success();
+    assert!(said.starts_with("written to "), "{said}");
+    let written = fs::read_to_string(&place.config).unwrap();
+    assert_eq!(
+        written,
+        "{\n  \"listen\": [\"loopback\", \"10.0.0.0/8\"]\n}\n"
+    );
+    assert_eq!(mode(&place.config), 0o600);
+}
+
+#[test]
+fn a_hang_up_has_the_file_read_again_and_a_broken_one_changes_nothing() {
+    let port = free_port();
+    let server = Server::start(json!({"proxy_listen_port": port}));
+    server
+        .place
+        .set(&json!({"web_token": "sesame", "log_level": "DEBUG"}));
+    server.hang_up();
+    until("the login is asked for", LIMIT, || {
+        (page(port, &[]) == Some(401)).then_some(())
+    });
+    until("it says so", LIMIT, || {
+        server
+            .log()
+            .contains("settings were read again")
+            .then_some(())
+    });
+
+    let good = fs::read_to_string(&server.place.config).unwrap();
+    fs::write(
+        &server.place.config,
+        "{\n\"web_token\": \"open sesame\",\n\"uid\": -1}",
+    )
+    .unwrap();
+    server.hang_up();
+    let why = until("it says why not", LIMIT, || {
+        let log = server.log();
+        let line = log
+            .lines()
+            .find(|line| line.contains("settings stay as they were"))?;
+        Some(line.to_owned())
+    });
+    assert!(
+        why.contains("config.json:3:8: uid: expected 0..=4294967295, got -1"),
+        "{why}"
+    );
+    assert_eq!(page(port, &[("Authorization", "Bearer sesame")]), Some(200));
+    fs::remove_file(&server.place.config).unwrap();
+    server.hang_up();
+    until("it says that it is gone", LIMIT, || {
+        server.log().contains("is gone").then_some(())
+    });
+    assert_eq!(page(port, &[]), Some(401));
+    fs::write(&server.place.config, good).unwrap();
+    assert!(!server.log().contains("sesame"));
+}
+
+#[test]
+fn a_film_that_waits_for_a_limit_plays_when_it_is_lifted() {
+    let film = SharedFilm::start();
+    let server = Server::start(json!({"download_limit_kb": 1, "read_deadline_seconds": 60}));
+    let shown = server.add(&film.magnet());
+    let path = shown[0].clone();
+    let reader =
+        std::thread::spawn(move || within("the film is read", LIMIT, move || sha256(&path)));
+    let said = server
+        .place
+        .run(&["config", "set", "download_limit_kb", "0"])
+        .success();
+    assert_eq!(said, "in effect: download_limit_kb\n");
+    assert!(reader.join().unwrap() == sha256(&film.original));
+}
