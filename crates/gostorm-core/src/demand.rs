@@ -131,7 +131,7 @@ impl Demand {
             reader
                 .cursors
                 .iter_mut()
-                .for_each(|cursor| cursor.parked = true);
+                .for_each(|cursor| cursor.parked |= !cursor.guess);
         }
         reader.make_room();
         let rate = reader

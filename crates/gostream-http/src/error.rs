@@ -304,6 +304,9 @@ pub(crate) enum MonitorRefusal {
     /// The command comes from elsewhere, and no login is set.
     #[error("without a login (web_user, web_token) only this machine may do this")]
     NotHere,
+    /// A profile was asked for.
+    #[error("no profiler is built in; use 'perf record -g -p PID', and heaptrack for memory")]
+    NoProfiler,
     /// It should have worked.
     #[error("{0}")]
     Failed(String),
@@ -317,7 +320,7 @@ impl MonitorRefusal {
 
     const fn status(&self) -> StatusCode {
         match self {
-            Self::NoRoute(_) => StatusCode::NOT_FOUND,
+            Self::NoRoute(_) | Self::NoProfiler => StatusCode::NOT_FOUND,
             Self::NoMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongKey | Self::OtherPage | Self::NotHere => StatusCode::FORBIDDEN,
             Self::Broken(_) => StatusCode::BAD_REQUEST,

@@ -9,6 +9,7 @@
 //! | `GET /metrics/prometheus` | all of them as Prometheus text |
 //! | `GET /health`, `/ready` | each check as JSON; 503 when one fails |
 //! | `POST /api/restart` | ends the process, which its service manager starts again |
+//! | `GET /debug/pprof/...` | 404: there is no profiler in it |
 //! | `POST /webhook`, `/plex/webhook` | a media server says what a viewer does ([`Notice`]) |
 
 mod exposition;
@@ -51,6 +52,7 @@ pub fn monitor(monitor: Arc<dyn Monitor>, webhook_key: &str) -> Router {
         .route("/health", only(get(health)))
         .route("/ready", only(get(ready)))
         .route("/api/restart", only(post(restart)))
+        .route("/debug/pprof/{*profile}", only(get(profile)))
         .fallback(no_route)
         .with_state(monitor)
         .route("/webhook", webhook.clone())
@@ -123,6 +125,10 @@ async fn restart(State(watched): State<Watched>, request: Request) -> Response {
     tracing::info!("a restart was asked for at the metrics port");
     watched.restart();
     Json(json!({"ok": true})).into_response()
+}
+
+async fn profile() -> MonitorRefusal {
+    MonitorRefusal::NoProfiler
 }
 
 async fn no_route(request: Request) -> MonitorRefusal {

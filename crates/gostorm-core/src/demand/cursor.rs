@@ -54,6 +54,8 @@ pub(crate) struct Cursor {
     pub(super) blockwise: bool,
     /// It keeps its window however long it is silent: somebody watches.
     pub(super) stays: bool,
+    /// Its reader may come here, and was never here: a read elsewhere says nothing against it.
+    pub(super) guess: bool,
     /// A parked cursor has no window until it is read again.
     pub(crate) parked: bool,
     /// Bytes ahead that it may have now; set by `Demand::share_windows`.
@@ -90,6 +92,7 @@ impl Cursor {
             last_read: now,
             blockwise: false,
             stays: false,
+            guess: false,
             parked: false,
             window: first_window,
             lag: Duration::ZERO,
@@ -101,6 +104,7 @@ impl Cursor {
         self.first_window = WINDOW_START;
         self.window = WINDOW_START;
         self.consumed = read.min(CAME_MAX);
+        self.guess = read == 0;
     }
 
     pub(crate) const fn pos(&self) -> u64 {
@@ -148,6 +152,7 @@ impl Cursor {
         self.sample_bytes += gained;
         self.last_read = now;
         self.parked = false;
+        self.guess &= gained == 0;
         let span = now.seconds_since(self.sample_start);
         if span >= 1.0 {
             #[expect(
@@ -166,7 +171,8 @@ impl Cursor {
     }
 
     pub(crate) fn is_idle(&self, now: Time) -> bool {
-        now - self.last_read > IDLE
+        let idle = if self.guess { IDLE_PROBE } else { IDLE };
+        now - self.last_read > idle
     }
 
     /// Bytes that it would like to have ahead.

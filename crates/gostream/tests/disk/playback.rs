@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::content::attribute;
 use crate::harness::http::{Answer, request};
+use crate::harness::media;
 use crate::harness::server::Server;
+use crate::harness::shared::Shared;
 use crate::harness::swarm::SharedFilm;
 use crate::harness::{free_port, wait};
 
@@ -247,4 +250,63 @@ fn wrong_webhooks_are_refused_and_told_of_once() {
     );
     // It may be refused before all of it was sent.
     assert!(answer.is_none_or(|answer| answer.status == 413));
+}
+
+#[test]
+fn a_film_that_was_stopped_stays_awake_longer_than_one_that_was_closed() {
+    let watched = Watched::start(json!({"disconnect_timeout_seconds": 0}));
+    let awake = || watched.figure("gostream_torrents_awake");
+    drop(watched.open());
+    wait::until("a closed one sleeps", LIMIT, || {
+        (awake() == 0.0).then_some(())
+    });
+    let file = watched.open();
+    watched.plex("media.play", "tv-01");
+    watched.until_confirmed(1.0);
+    watched.plex("media.stop", "tv-01");
+    watched.until_confirmed(0.0);
+    drop(file);
+    wait::until("it is closed", LIMIT, || {
+        watched.playbacks().is_empty().then_some(())
+    });
+    assert_eq!(awake(), 1.0);
+}
+
+/// Reads what is not in the kernel's cache yet, as a player does.
+fn play(file: &File, range: std::ops::Range<u64>) {
+    for offset in range.step_by(1 << 20) {
+        file.read_exact_at(&mut vec![0; 1 << 20], offset).unwrap();
+    }
+}
+
+#[test]
+fn a_film_that_was_left_in_the_middle_is_asked_for_there_when_it_is_opened_again() {
+    let shared = Shared::new(&media::bytes(128), 256 << 10);
+    let port = free_port();
+    let server = Server::start(json!({"metrics_port": port}));
+    let path = shared.add(&server)[0].clone();
+    let file = File::open(&path).unwrap();
+    play(&file, 0..60 << 20);
+    drop(file);
+    let body = || {
+        request(port, "GET", "/metrics/playbacks", &[], b"")
+            .unwrap()
+            .body
+    };
+    wait::until("it is closed", LIMIT, || {
+        body().contains("\"open\":0").then_some(())
+    });
+    let (status, after) = server.stop();
+    assert!(status.success());
+    let _server = Server::start_in(after.place);
+    let file = File::open(&path).unwrap();
+    file.read_exact_at(&mut [0; 4096], 0).unwrap();
+    wait::until("the place where it was left is there", LIMIT, || {
+        let held = attribute(&path, "buffered");
+        let mut ranges = held.split(',').filter_map(|range| range.split_once('-'));
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        ranges
+            .any(|(first, last)| number(first) <= 61 << 20 && number(last) > 62 << 20)
+            .then_some(())
+    });
 }

@@ -4,6 +4,25 @@ use super::*;
 use crate::event::Expected;
 
 #[test]
+fn a_place_where_a_reader_may_come_outlasts_its_reads_elsewhere_for_a_few_seconds() {
+    let (mut demand, layout) = (demand(400), layout(400));
+    let guess = Expected {
+        reader: READER,
+        position: 200 * MIB,
+        read: 0,
+    };
+    let mut now = Time::ZERO;
+    demand.expect(now, guess);
+    demand.touch(now, READER, &(0..4096));
+    assert_eq!(demand.class_of(READER), ReaderClass::Probe);
+    demand.share_windows(now, 1 << 30, u32::try_from(PIECE).unwrap());
+    assert!(wanted(&demand, &layout, now).contains(&200));
+    stream(&mut demand, &mut now, 4096, 64 * MIB);
+    let mut live = demand.live_cursors();
+    assert!(live.all(|cursor| cursor.pos() < 200 * MIB), "it never came");
+}
+
+#[test]
 fn a_reader_that_comes_from_a_disk_finds_its_window_where_it_will_be() {
     let layout = layout(400);
     let mut demand = demand(400);

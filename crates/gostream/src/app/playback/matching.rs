@@ -4,7 +4,7 @@
 //! The first way that leads to a film counts:
 //! 1. the same IMDb id;
 //! 2. the same file name, or the same eight digits at its end;
-//! 3. the only film open in that kind of library, when none there has an IMDb id;
+//! 3. the only film open in that kind of library, when none there has an IMDb id and no file was named;
 //! 4. likeness of names: the whole title, else the whole name of the series, else their first word.
 //!
 //! Episodes of one series are told apart by their numbers, wherever both sides have them, and films by their IMDb ids.
@@ -83,6 +83,10 @@ fn short_hash(name: &str) -> Option<String> {
 }
 
 fn only_one(notice: &Notice, open: &[Candidate<'_>], possible: &[usize]) -> Option<usize> {
+    // The server plays another file: one of its own, while ours is only scanned.
+    if !notice.files.is_empty() {
+        return None;
+    }
     let folder = match notice.section {
         Section::Movie => "movies/",
         Section::Show => "tv/",
@@ -271,6 +275,11 @@ mod tests {
             None
         );
         assert_eq!(find(&unlike, &open(&[])), None);
+        let elsewhere = Notice {
+            files: vec!["Porto di vetro.mkv".to_owned()],
+            ..unlike.clone()
+        };
+        assert_eq!(find(&elsewhere, &open(&[HARBOUR])), None, "another file");
         let translated = episode("Lanterne di rame", "La lampada", 1, 3);
         assert_eq!(find(&translated, &open(&[HARBOUR, LAMP])), Some(1));
         let other = episode("Lanterne di rame", "La lampada", 1, 9);

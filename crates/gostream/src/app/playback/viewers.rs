@@ -32,10 +32,8 @@ pub(super) enum Effect {
 
 #[derive(Debug)]
 struct Film {
-    /// When each was heard of last.
-    viewers: BTreeMap<String, Instant>,
-    /// What was told last of it, so that telling it again costs nothing.
-    told: Notice,
+    /// When each was heard of last, and what was told then: telling it again changes nothing.
+    viewers: BTreeMap<String, (Instant, Notice)>,
     /// Since when it is closed.
     closed: Option<Instant>,
     /// When the last viewer went.
@@ -55,14 +53,15 @@ impl Viewers {
 
     /// True when this viewer was told of with this film before, and still watches it: Jellyfin says so every few seconds.
     pub(super) fn still_plays(&mut self, now: Instant, notice: &Notice) -> bool {
-        let mut films = self.films.values_mut();
-        let film =
-            films.find(|film| film.told == *notice && film.viewers.contains_key(&notice.viewer));
-        let Some(film) = film else {
-            return false;
-        };
-        film.viewers.insert(notice.viewer.clone(), now);
-        true
+        let films = self.films.values_mut();
+        let viewers = films.filter_map(|film| film.viewers.get_mut(&notice.viewer));
+        for (heard, told) in viewers {
+            if told == notice {
+                *heard = now;
+                return true;
+            }
+        }
+        false
     }
 
     /// A viewer plays a film, and no other any longer.
@@ -74,16 +73,14 @@ impl Viewers {
         }
         let film = self.films.entry(ino).or_insert_with(|| Film {
             viewers: BTreeMap::new(),
-            told: notice.clone(),
             closed: None,
             ended: None,
         });
-        film.told.clone_from(notice);
         if film.viewers.is_empty() {
             effects.push(Effect::Confirm(ino));
         }
         if film.viewers.len() < VIEWERS_MAX || film.viewers.contains_key(viewer) {
-            film.viewers.insert(viewer.clone(), now);
+            film.viewers.insert(viewer.clone(), (now, notice.clone()));
         }
         film.ended = None;
         film.closed = None;
@@ -142,7 +139,7 @@ impl Film {
             }
             Some(last_use) => {
                 self.closed = None;
-                let heard = self.viewers.values().copied().max();
+                let heard = self.viewers.values().map(|(heard, _)| *heard).max();
                 let last = heard.map_or(last_use, |heard| heard.max(last_use));
                 now.saturating_duration_since(last) >= IDLE_FOR
             }
@@ -237,6 +234,23 @@ mod tests {
             [Effect::Release(FILM)]
         );
         assert!(!viewers.still_plays(start + seconds(3 * 3600), &by("a")));
+    }
+
+    #[test]
+    fn what_is_told_again_of_a_viewer_changes_nothing_whoever_else_watches() {
+        let (mut viewers, start) = (Viewers::default(), Instant::now());
+        let other = Notice {
+            title: "as another server calls it".to_owned(),
+            ..by("b")
+        };
+        viewers.play(start, FILM, &by("a"));
+        viewers.play(start, FILM, &other);
+        assert!(viewers.still_plays(start, &by("a")) && viewers.still_plays(start, &other));
+        let next = Notice {
+            title: "the next".to_owned(),
+            ..other
+        };
+        assert!(!viewers.still_plays(start, &next));
     }
 
     #[test]
