@@ -2,7 +2,7 @@
 """Reads of a film that is shared, alone and beside 200 readers parked on titles that nobody shares.
 
 In each round so many reads of 64 KiB, past the kernel's pages and at places of chance, are timed with nobody beside them,
-and again when every parked reader is known to stand in its read(2). Half of those read with O_DIRECT. They are freed by
+and again when every parked reader is known to stand in its read. Half of those read with O_DIRECT. They are freed by
 removing their titles, so that each round has titles of its own. Both ways lie in every round and take turns at being first,
 so that other work on the machine falls on both. Exit code 1 when a bar is missed.
 """
@@ -25,29 +25,15 @@ from rig import Rig
 from server import Server
 from table import table
 
+HERE = pathlib.Path(__file__).resolve().parent
 BLOCK = 64 * 1024
 PARK_S = 60
+# In which two hundred torrents wake, and find out that nobody is there.
+WAKE_S = 3
+WARM_UP = 30
 # For longer than the bench takes nothing but the removal of its title frees a reader.
 SETTINGS = {"read_deadline_seconds": 600, "read_ahead_budget_mb": 64, "warm_cache": False}
 MEDIAN_BAR, TAIL_BAR = 1.25, 2.0
-
-PARKED = """
-import os, sys, threading
-def park(number, path):
-    direct = os.O_DIRECT if number % 2 else 0
-    title = os.open(path, os.O_RDONLY | direct)
-    sys.stdout.write(f"{threading.get_native_id()}\n")
-    sys.stdout.flush()
-    try:
-        os.read(title, 65536)
-    except OSError:
-        pass
-    os.close(title)
-threading.stack_size(256 << 10)
-threads = [threading.Thread(target=park, args=each) for each in enumerate(sys.argv[1:])]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-"""
 
 
 def say(text):
@@ -81,7 +67,7 @@ def dead_titles(server, rounds, readers):
 
 
 def reads_of(pid, threads):
-    """How many of these threads stand in read(2) of a file."""
+    """How many of these threads stand in read(2)."""
     number = {"x86_64": "0", "aarch64": "63"}[os.uname().machine]
     found = 0
     for thread in threads:
@@ -94,7 +80,7 @@ def reads_of(pid, threads):
 
 def parked(titles):
     """A process whose threads all wait for their titles; a context manager."""
-    return child([sys.executable, "-B", "-c", PARKED, *titles], stdin=subprocess.DEVNULL)
+    return child([sys.executable, "-B", HERE / "parker.py", *titles], stdin=subprocess.DEVNULL)
 
 
 def wait_until_parked(process, count):
@@ -108,26 +94,23 @@ def wait_until_parked(process, count):
 
 
 def timed(film, size, places, count):
-    """Seconds of each of so many reads."""
+    """Seconds of each of so many reads of an open film, after a few that are not counted."""
     took = []
     page = mmap.mmap(-1, BLOCK)
-    opened = os.open(film, os.O_RDONLY | os.O_DIRECT)
-    try:
-        for _ in range(count):
-            place = places.randrange(size // BLOCK) * BLOCK
-            started = time.monotonic()
-            if os.preadv(opened, [page], place) != BLOCK:
-                raise Failure(f"a short read at {place}")
-            took.append(time.monotonic() - started)
-    finally:
-        os.close(opened)
-    return took
+    for _ in range(WARM_UP + count):
+        place = places.randrange(size // BLOCK) * BLOCK
+        started = time.monotonic()
+        if os.preadv(film, [page], place) != BLOCK:
+            raise Failure(f"a short read at {place}")
+        took.append(time.monotonic() - started)
+    return took[WARM_UP:]
 
 
 def beside_parked(args, mount, film, size, places, names):
     titles = [mount / "movies" / name for name in names]
     with parked(titles) as process:
         threads = wait_until_parked(process, len(titles))
+        time.sleep(WAKE_S)
         took = timed(film, size, places, args.reads)
         left = reads_of(process.pid, threads)
         if left != len(titles):
@@ -171,16 +154,20 @@ def main():
         name = server.add(f"{rig.magnet}&x.pe={rig.peer}")
         rounds = dead_titles(server, args.rounds, args.readers)
         with server.running() as (_, mount):
-            film, places = mount / name, random.Random(1)
-            timed(film, size, places, args.reads)
-            for number, names in enumerate(rounds):
-                say(f"round {number + 1} of {args.rounds}")
-                ways = [
-                    lambda: alone.append(timed(film, size, places, args.reads)),
-                    lambda names=names: beside.append(beside_parked(args, mount, film, size, places, names)),
-                ]
-                for way in ways if number % 2 == 0 else reversed(ways):
-                    way()
+            places = random.Random(1)
+            # Open from first to last, so that the film is as awake in one way as in the other.
+            film = os.open(mount / name, os.O_RDONLY | os.O_DIRECT)
+            try:
+                for number, names in enumerate(rounds):
+                    say(f"round {number + 1} of {args.rounds}")
+                    ways = [
+                        lambda: alone.append(timed(film, size, places, args.reads)),
+                        lambda names=names: beside.append(beside_parked(args, mount, film, size, places, names)),
+                    ]
+                    for way in ways if number % 2 == 0 else reversed(ways):
+                        way()
+            finally:
+                os.close(film)
     print(f"{args.readers} parked readers, {args.rounds} rounds of {args.reads} reads of 64 KiB; {where}\n")
     return 0 if report(alone, beside) else 1
 
