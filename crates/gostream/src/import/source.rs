@@ -176,8 +176,8 @@ fn ask_all(address: &str) -> Result<Vec<Document>, Failure> {
         ] {
             match ask(&client, &base, path, action).await? {
                 Some(document) => documents.push(document),
-                // Its descendants have no viewed marks.
-                None if path == "viewed" => {}
+                // Its descendants lack the one or the other.
+                None if path != "torrents" => {}
                 None => {
                     return Err(Failure::Failed(format!(
                         "{address}: this is no TorrServer: it has no /{path}"

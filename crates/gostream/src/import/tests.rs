@@ -219,8 +219,8 @@ fn a_mistake_is_named_with_file_line_column_and_key() {
             "file.json:1:17: titles.1: expected a text",
         ),
         (
-            "[{\"hash\":\"0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c\",\"file_index\":0}]",
-            "file_index: files are numbered from 1",
+            "[{\"hash\":\"0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c\",\"file_index\":4294967296}]",
+            "file_index: no torrent has a file of that number",
         ),
         (
             "{\"0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c\":{\"one\":{}}}",

@@ -76,10 +76,7 @@ pub(super) fn from_file(
 }
 
 fn file_index(at: &Node<'_>, index: u64) -> Result<u32, String> {
-    match u32::try_from(index) {
-        Ok(index) if index >= 1 => Ok(index),
-        Ok(_) | Err(_) => Err(at.mistake("files are numbered from 1")),
-    }
+    u32::try_from(index).map_err(|_| at.mistake("no torrent has a file of that number"))
 }
 
 fn take(mark: &Mark, now_unix: i64, found: &mut Found) {

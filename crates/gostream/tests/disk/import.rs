@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::cli;
+use crate::harness::media;
 use crate::harness::process::Process;
 use crate::harness::python;
 use crate::harness::server::{Place, Server};
+use crate::harness::swarm::Torrent;
+use crate::harness::{cli, free_port, http};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -101,6 +103,42 @@ fn torrents_marks_and_settings_come_from_a_torrserver_that_runs() {
     assert!(
         said.code == Some(1) && said.err.contains("refused") && !said.err.contains("secret"),
         "{said:?}"
+    );
+}
+
+/// What a client keeps with one GoStream moves to another as it would from a TorrServer.
+#[test]
+fn the_list_of_another_gostream_is_taken_over() {
+    let port = free_port();
+    let from = Server::start(json!({"api_listen_port": port}));
+    let link = Torrent::make(&media::bytes(1), 64 * 1024, None, &[]);
+    from.add(link.path.to_str().unwrap());
+    let hash = link.info_hash.as_str();
+    for (path, body) in [
+        (
+            "/torrents",
+            json!({"action": "set", "hash": hash, "title": "Mine", "category": "movie", "data": "notes"}),
+        ),
+        (
+            "/viewed",
+            json!({"action": "set", "hash": hash, "file_index": 1, "timecode": 12.5}),
+        ),
+    ] {
+        let answer = http::request(port, "POST", path, &[], body.to_string().as_bytes());
+        assert_eq!(answer.unwrap().status, 200);
+    }
+    let to = Place::new(json!({}));
+    let said = to
+        .run(&["import", &format!("http://127.0.0.1:{port}")])
+        .success();
+    assert!(
+        said.contains("torrents: 1 imported") && said.contains("viewed marks: 1 imported"),
+        "{said}"
+    );
+    let found = listed(&to);
+    assert!(
+        found.contains("('Mine', 'movie', ") && found.contains("[(1, 12.5)]"),
+        "{found}"
     );
 }
 
