@@ -23,6 +23,8 @@ pub struct Access {
     pub from: Vec<Addresses>,
     /// What each request must bring, unless it is empty.
     pub login: Login,
+    /// Streams and playlists of torrents that are known need no login at the API port, for players that send none.
+    pub open_streams: bool,
 }
 
 impl Access {
@@ -35,6 +37,7 @@ impl Access {
                 password: String::new(),
                 token: String::new(),
             },
+            open_streams: false,
         }
     }
 

@@ -5,7 +5,7 @@
 //! docs/HTTP_API.md has every route with an example.
 //!
 //! Most of it asks for the login of the web ports; `/echo` never does, and neither do streams and playlists of
-//! torrents that are known, for players that can send none.
+//! torrents that are known where `web_open_streams` is set, for players that can send none.
 
 mod actions;
 mod api;

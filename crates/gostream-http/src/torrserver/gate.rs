@@ -1,8 +1,9 @@
 //! Who may ask for what: the login of the web ports, with the doors that the API leaves open.
 //!
 //! A page of another site that runs in a browser of the home network is refused whatever it asks: the browser would
-//! send its requests, and even a body of plain text is read here. Open without a login: `/echo`; streams, files and playlists of torrents that are known already, since many players
-//! cannot send a login. A link there that would add a torrent needs it.
+//! send its requests, and even a body of plain text is read here. Open without a login: `/echo`; and where the settings say so, streams, files and playlists of
+//! torrents that are known already, for players that cannot send one. By default they need it: hashes are public, so that
+//! everybody in the network could learn what is in the library, and watch it. A link that would add a torrent always does.
 
 use axum::{
     extract::{Request, State},
@@ -23,8 +24,12 @@ pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) 
         return ApiRefusal::NotHere.into_response();
     }
     let path = request.uri().path();
-    let mut allowed = path == "/echo" || api.access.now().allows(request.headers());
-    if !allowed && let Some(id) = meant(path, request.uri().query()) {
+    let access = api.access.now();
+    let mut allowed = path == "/echo" || access.allows(request.headers());
+    if !allowed
+        && access.open_streams
+        && let Some(id) = meant(path, request.uri().query())
+    {
         allowed = matches!(api.torrents.get(id).await, Ok(Some(_)));
     }
     if allowed {

@@ -22,6 +22,7 @@ fn serve(library: &Library, from: Addresses, login: Login) -> Running {
     let access = LiveAccess::new(Access {
         from: vec![from],
         login,
+        ..Access::nobody()
     });
     let port = WebPort::bind(0, &access).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port.port()));
@@ -150,7 +151,11 @@ async fn a_changed_login_counts_for_the_next_request_of_an_open_connection() {
         ..Login::default()
     };
     let from = vec![Addresses::Loopback];
-    running.access.set(Access { from, login });
+    running.access.set(Access {
+        from,
+        login,
+        ..Access::nobody()
+    });
     assert!(ask().await.starts_with("HTTP/1.1 401"));
     running.access.set(Access::nobody());
     assert!(ask().await.starts_with("HTTP/1.1 403"));

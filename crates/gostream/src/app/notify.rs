@@ -1,4 +1,4 @@
-//! Tells the service manager that the start is complete, or that the end has begun: sd_notify(3).
+//! Tells the service manager that the start is complete, that all is well, or that the end has begun: sd_notify(3).
 //!
 //! Called by `serve`. A datagram to the socket that `$NOTIFY_SOCKET` names; nothing when there is none.
 
@@ -8,12 +8,16 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is told.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
     /// Mounted, and answering.
     Ready,
+    /// Still answering.
+    Alive,
     /// On the way down.
     Stopping,
 }
@@ -25,11 +29,41 @@ pub(super) fn tell(state: State) {
     };
     let text = match state {
         State::Ready => "READY=1",
+        State::Alive => "WATCHDOG=1",
         State::Stopping => "STOPPING=1",
     };
     if let Err(error) = send(&socket, text) {
         tracing::warn!(?socket, %error, "cannot tell the service manager {text}");
     }
+}
+
+/// Says twice in the time that the service manager allows (sd_watchdog_enabled(3)) that the server is alive: the runtime
+/// that drives the engine comes here, and the mount answers a statfs. Where either hangs nothing is said any more, and the
+/// service manager starts the server again. Never ends.
+pub(super) async fn stay_alive(mount: PathBuf) {
+    let Some(allowed) = watchdog(&|name| env::var(name).ok()) else {
+        return std::future::pending().await;
+    };
+    let mut beats = tokio::time::interval(allowed / 2);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        let mount = mount.clone();
+        // On a thread of its own, which may hang as long as the mount does.
+        let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&mount)).await;
+        match asked {
+            Ok(Ok(_)) => tell(State::Alive),
+            Ok(Err(error)) => tracing::error!(%error, "the mount does not answer"),
+            Err(panic) => tracing::error!(%panic, "the mount was not asked"),
+        }
+    }
+}
+
+/// Within what time the service manager wants to hear of this process; `None`: it does not.
+fn watchdog(variable: &dyn Fn(&str) -> Option<String>) -> Option<Duration> {
+    let meant = variable("WATCHDOG_PID").is_none_or(|id| id == std::process::id().to_string());
+    let allowed = variable("WATCHDOG_USEC")?.parse().ok().filter(|us| *us > 1);
+    allowed.filter(|_| meant).map(Duration::from_micros)
 }
 
 fn send(socket: &OsStr, text: &str) -> io::Result<()> {
@@ -40,4 +74,31 @@ fn send(socket: &OsStr, text: &str) -> io::Result<()> {
     };
     UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watchdog_is_for_the_process_that_it_names() {
+        let own = std::process::id().to_string();
+        let asked = |time: Option<&str>, id: Option<&str>| {
+            watchdog(&|name| {
+                let value = if name == "WATCHDOG_PID" { id } else { time };
+                value.map(str::to_owned)
+            })
+        };
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(asked(Some("60000000"), None), minute);
+        assert_eq!(asked(Some("60000000"), Some(&own)), minute);
+        for (time, id) in [
+            (Some("60000000"), Some("1")),
+            (Some("0"), None),
+            (Some("soon"), None),
+            (None, Some(own.as_str())),
+        ] {
+            assert_eq!(asked(time, id), None, "{time:?} {id:?}");
+        }
+    }
 }

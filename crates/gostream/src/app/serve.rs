@@ -69,6 +69,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         notify::tell(State::Ready);
         let asked = server.asked_to_stop.clone();
         let settings = server.settings.clone();
+        let mount = server.mount_point();
         let end = tokio::select! {
             () = asked.cancelled() => {
                 tracing::info!("stopping: a client of the API asked for it");
@@ -80,6 +81,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
             }
             end = server.mount_ended() => Err(Failure::Failed(end)),
             () = reload_at(reloads, settings) => Ok(()),
+            () = notify::stay_alive(mount) => Ok(()),
         };
         notify::tell(State::Stopping);
         server.stop().await;

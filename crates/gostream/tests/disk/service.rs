@@ -83,18 +83,25 @@ fn the_unit_has_nothing_that_hides_the_mount_or_prevents_it() {
 }
 
 /// What the service manager hears of a server from start to end.
-fn heard(socket: &UnixDatagram, name: &str) -> Vec<String> {
+fn heard(socket: &UnixDatagram, name: &str, watchdog: &str) -> Vec<String> {
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     let receive = || {
         let mut text = [0; 256];
         let length = socket.recv(&mut text).unwrap();
         String::from_utf8(text[..length].to_vec()).unwrap()
     };
-    let server = Server::start_with(Place::new(json!({})), "NOTIFY_SOCKET", name.as_ref());
-    let ready = receive();
+    let variables = [("NOTIFY_SOCKET", name), ("WATCHDOG_USEC", watchdog)];
+    let server = Server::start_with_all(Place::new(json!({})), &variables);
+    let mut told = vec![receive()];
+    if watchdog != "0" {
+        told.extend([receive(), receive(), receive()]);
+    }
     let (status, _) = server.stop();
     assert_eq!(status.code(), Some(0));
-    vec![ready, receive()]
+    // Between the last beat that is waited for and the end there may be more.
+    let last = std::iter::repeat_with(receive).find(|text| text != "WATCHDOG=1");
+    told.extend(last);
+    told
 }
 
 #[test]
@@ -102,12 +109,13 @@ fn the_service_manager_hears_when_the_mount_is_there_and_when_the_end_begins() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    let told = heard(&socket, path.to_str().unwrap());
+    let told = heard(&socket, path.to_str().unwrap(), "0");
     assert_eq!(told, ["READY=1", "STOPPING=1"]);
 
     let name = format!("gostream-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let socket = UnixDatagram::bind_addr(&address).unwrap();
-    let told = heard(&socket, &format!("@{name}"));
-    assert_eq!(told, ["READY=1", "STOPPING=1"]);
+    let told = heard(&socket, &format!("@{name}"), "20000");
+    let beat = "WATCHDOG=1";
+    assert_eq!(told, ["READY=1", beat, beat, beat, "STOPPING=1"]);
 }

@@ -139,6 +139,14 @@ impl Server {
         })
     }
 
+    /// Like [`Server::start_in`], with variables of the environment.
+    pub(crate) fn start_with_all(place: Place, variables: &[(&str, &str)]) -> Self {
+        Self::start_by(place, |mut command| {
+            command.envs(variables.iter().copied());
+            command
+        })
+    }
+
     fn start_by(place: Place, change: impl FnOnce(Command) -> Command) -> Self {
         let mut command = cli::binary();
         command.arg("--config").arg(&place.config);

@@ -64,6 +64,13 @@ pub(super) const KEYS: &[Key] = &[
         "What webhooks of media servers must bring as ?key=; empty: nothing.",
     )
     .hidden(),
+    switch(
+        "web_open_streams",
+        false,
+        Some(|c, on| c.web.access.open_streams = on),
+        "Let players that send no login stream torrents that are known, at the API port: whoever guesses a hash then sees what you have, and can watch it.",
+    )
+    .live(),
     list(
         "cors_origins",
         &[],

@@ -108,7 +108,7 @@ fn a_giant_body_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn a_player_without_a_login_plays_what_is_known_and_nothing_else() {
+fn a_player_without_a_login_plays_what_is_known_where_that_is_allowed_and_nothing_else() {
     let film = SharedFilm::start();
     let port = free_port();
     let place = Place::new(settings(port));
@@ -125,6 +125,16 @@ fn a_player_without_a_login_plays_what_is_known_and_nothing_else() {
     let torrents = stand.url("/torrents");
     assert_eq!(status_of(&["-d", &add, &torrents]), "401");
     assert_eq!(status_of(&["-u", "ann:pw", "-d", &add, &torrents]), "200");
+    assert_eq!(
+        status_of(&[&play]),
+        "401",
+        "it is closed until it is opened"
+    );
+    let open = ["config", "set", "web_open_streams", "true"];
+    assert_eq!(
+        stand.server.place.run(&open).success(),
+        "in effect: web_open_streams\n"
+    );
     assert!(curl(&["-r", "0-9", &play]) == stand.bytes(0, 10));
     assert_eq!(status_of(&[&stand.url("/stat")]), "401");
 }
