@@ -207,6 +207,13 @@ impl Demand {
         self.readers.iter().map(|reader| (reader.key, reader.class))
     }
 
+    /// The bytes of the torrent that the file of an open reader has, and its streams that have a window.
+    pub(crate) fn whereabouts(&self, reader: ReaderKey) -> Option<(Range<u64>, Vec<&Cursor>)> {
+        let reader = self.readers.iter().find(|open| open.key == reader)?;
+        let file = reader.file.offset..reader.file.offset + reader.file.len;
+        Some((file, reader.live().collect()))
+    }
+
     /// Divides the bytes that may lie ahead among the live cursors: first those of playbacks, then the
     /// others, who have a quarter at most beside a playback. Within a class the shares are equal, and what
     /// one does not need goes to the next. At least two pieces each, so that a reader crosses piece ends.

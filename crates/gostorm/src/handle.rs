@@ -3,6 +3,7 @@
 //! Made by the engine when a torrent wakes. The count of users is changed under the engine's lock when it
 //! grows, so that going to sleep cannot come between.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gostorm_core::resolve::Progress;
-use gostorm_core::{PeerStats, ReaderKey, ReaderPlace, ReaderStats, Stats};
+use gostorm_core::{PeerStats, ReaderKey, ReaderPlace, ReaderStats, Stats, Time};
 use gostorm_wire::{InfoHash, InfoHashV2, PeerHint, PieceIndex};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -113,6 +114,34 @@ pub struct TorrentState {
     pub trackers: Vec<TrackerState>,
     /// Its web seeds (BEP 19).
     pub web_seeds: Vec<WebSeedState>,
+    /// How the connected peers are connected, and what they call themselves.
+    pub remotes: Vec<RemoteState>,
+    /// The time of the state machine, by which stalls are told.
+    pub now: Time,
+}
+
+/// The connection of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteState {
+    /// The peer's address, as [`PeerStats::addr`] has it.
+    pub addr: SocketAddr,
+    /// What it calls itself, or what its id says.
+    pub client: Option<String>,
+    /// What it is connected by.
+    pub via: Via,
+    /// What is said is encrypted.
+    pub encrypted: bool,
+}
+
+/// What a peer is connected by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// TCP.
+    Tcp,
+    /// uTP (BEP 29).
+    Utp,
+    /// It is a web seed of this URL.
+    Http(String),
 }
 
 /// Payload bytes per second.
@@ -137,6 +166,8 @@ pub struct Holdings {
     pub pieces: Vec<HeldPiece>,
     /// Where the readers are.
     pub readers: Vec<ReaderPlace>,
+    /// Which bytes of the torrent each of its files has, as they lie in it.
+    pub files: Vec<Range<u64>>,
 }
 
 /// A piece that is held or on its way.

@@ -56,9 +56,13 @@ pub use engine::{Engine, Hold, OpenRequest, Resolution};
 pub use error::{EngineError, ResolveError};
 pub use filter::FilterState;
 pub use gostorm_core::resolve::Progress;
-pub use gostorm_core::{KnownPeer, Policy, ReaderClass, ReaderPlace, Source, Stall};
+pub use gostorm_core::{
+    KnownPeer, PeerStats, Policy, ReaderClass, ReaderPlace, ReaderStats, Source, Stall,
+};
 pub use gostorm_wire::mse::Methods;
-pub use handle::{Glimpse, HeldPiece, Holdings, Rates, TorrentState, WebSeedState};
+pub use handle::{
+    Glimpse, HeldPiece, Holdings, Rates, RemoteState, TorrentState, Via, WebSeedState,
+};
 pub use happening::Happening;
 pub use read::{FileChoice, OnDoubt, ReadError, Served};
 pub use store::{FetchedList, StoreFailure, StoredTorrent, TorrentStore};

@@ -206,6 +206,19 @@ pub(crate) fn same(given: &[u8], expected: &[u8]) -> bool {
     given.ct_eq(expected).into()
 }
 
+/// Whether a browser asks on behalf of another site.
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let host = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"));
+    host.is_none_or(|(_, host)| Some(host) != text(header::HOST))
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
@@ -306,5 +319,22 @@ mod tests {
         };
         assert!(!asks(&login, &format!("Basic {}", BASE64.encode(b":"))));
         assert!(!format!("{login:?}").contains("secret"));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_by_their_origin() {
+        let foreign = |origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("tv:8090"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            is_foreign(&headers)
+        };
+        assert!(!foreign(None));
+        assert!(!foreign(Some("http://tv:8090")));
+        for other in ["http://tv", "http://evil.example", "null", "tv:8090"] {
+            assert!(foreign(Some(other)), "{other}");
+        }
     }
 }

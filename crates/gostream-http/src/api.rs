@@ -8,6 +8,7 @@ mod events;
 mod library;
 pub(crate) mod request;
 pub(crate) mod settings;
+mod torrents;
 mod viewer;
 
 pub use self::settings::settings_routes;
@@ -15,16 +16,27 @@ pub use self::settings::settings_routes;
 use std::sync::Arc;
 
 use self::request::{no_method, no_route};
-use axum::{Router, body::Bytes, extract::DefaultBodyLimit, http::header, routing::get};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Request, State},
+    http::header,
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
 use utoipa::{
     OpenApi as _,
     openapi::{OpenApi, PathItem},
 };
 
+pub use self::torrents::Torrents;
 use crate::{
+    access::{LiveAccess, is_foreign},
     control::{BODY_LEN_MAX, LibraryControl},
-    error::Problem,
+    error::{Problem, RequestError},
     events::Events,
+    settings::SettingsControl,
 };
 
 /// Where the document is.
@@ -42,6 +54,7 @@ const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
     tags(
         (name = "server", description = "The server itself."),
         (name = "library", description = "The films that the mount shows."),
+        (name = "torrents", description = "The torrents behind the films, and those that programs listed."),
         (name = "settings", description = "The keys of config.json."),
     ),
     components(schemas(Problem))
@@ -53,6 +66,10 @@ struct Head;
 pub struct ApiParts {
     /// The library.
     pub library: Arc<dyn LibraryControl>,
+    /// The torrents; without them their routes are not there.
+    pub torrents: Option<Torrents>,
+    /// The settings; the same holds for them.
+    pub settings: Option<Arc<dyn SettingsControl>>,
     /// What happens.
     pub events: Events,
 }
@@ -61,9 +78,18 @@ pub struct ApiParts {
 pub fn router(parts: ApiParts) -> Router {
     let document = Bytes::from(document());
     let served = move || async { ([(header::CONTENT_TYPE, "application/json")], document) };
-    let ApiParts { library, events } = parts;
+    let ApiParts {
+        library,
+        torrents,
+        settings,
+        events,
+    } = parts;
+    let settings = settings.map(settings_routes);
+    let torrents = torrents.map(|torrents| Router::from(torrents::routes()).with_state(torrents));
     Router::new()
         .merge(Router::from(library::routes()).with_state(library))
+        .merge(torrents.unwrap_or_default())
+        .merge(settings.unwrap_or_default())
         .merge(Router::from(events::routes()).with_state(events))
         .route(DOCUMENT_PATH, get(served))
         .fallback(no_route)
@@ -72,10 +98,30 @@ pub fn router(parts: ApiParts) -> Router {
         .merge(viewer::routes(DOCUMENT_PATH))
 }
 
+/// The routes for a port: each request must bring the login, and none may come from a page of another site.
+pub fn guarded(router: Router, access: LiveAccess) -> Router {
+    router.layer(middleware::from_fn_with_state(access, guard))
+}
+
+async fn guard(
+    State(access): State<LiveAccess>,
+    request: Request,
+    next: Next,
+) -> Result<Response, RequestError> {
+    if is_foreign(request.headers()) {
+        Err(RequestError::Foreign)
+    } else if access.now().allows(request.headers()) {
+        Ok(next.run(request).await)
+    } else {
+        Err(RequestError::NoLogin)
+    }
+}
+
 /// The OpenAPI document of the versioned API, as JSON in lines.
 pub fn document() -> String {
     let mut document = Head::openapi();
     document.merge(library::routes().into_openapi());
+    document.merge(torrents::routes().into_openapi());
     document.merge(events::routes().into_openapi());
     document.merge(settings::routes().into_openapi());
     spell_out_tails(&mut document);

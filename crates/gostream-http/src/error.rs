@@ -47,6 +47,9 @@ const TIMED_OUT: &str = "urn:gostream:problem:timed-out";
 const FAILED: &str = "urn:gostream:problem:failed";
 const TOO_LARGE: &str = "urn:gostream:problem:too-large";
 const CROWDED: &str = "urn:gostream:problem:crowded";
+const FULL: &str = "urn:gostream:problem:full";
+const LOGIN: &str = "urn:gostream:problem:login";
+const FOREIGN: &str = "urn:gostream:problem:foreign";
 const METHOD: &str = "urn:gostream:problem:method-not-allowed";
 
 /// A failure of a request: by the library, or by HTTP itself.
@@ -54,6 +57,12 @@ const METHOD: &str = "urn:gostream:problem:method-not-allowed";
 pub(crate) enum RequestError {
     /// The library refused or failed.
     Library(ControlError),
+    /// A torrent cannot be had.
+    Torrent(TorrentError),
+    /// The request lacks the login.
+    NoLogin,
+    /// A page of another site asks.
+    Foreign,
     /// Settings were refused, or not written.
     Settings(SettingsError),
     /// The body is longer than so many bytes.
@@ -72,6 +81,17 @@ impl RequestError {
     /// The status by which axum reports a body over its limit.
     pub(crate) fn too_large_status() -> StatusCode {
         StatusCode::PAYLOAD_TOO_LARGE
+    }
+
+    /// A part of the request cannot be.
+    pub(crate) fn bad_input(detail: impl Into<String>) -> Self {
+        Self::Library(ControlError::bad_input(detail))
+    }
+}
+
+impl From<TorrentError> for RequestError {
+    fn from(error: TorrentError) -> Self {
+        Self::Torrent(error)
     }
 }
 
@@ -143,9 +163,37 @@ impl From<&SettingsError> for Problem {
     }
 }
 
+impl From<&TorrentError> for Problem {
+    fn from(error: &TorrentError) -> Self {
+        let (kind, title, status) = match error {
+            TorrentError::BadSource(_) => (BAD_INPUT, "Bad input", StatusCode::BAD_REQUEST),
+            TorrentError::NotFound | TorrentError::NoFile => {
+                (NOT_FOUND, "Not found", StatusCode::NOT_FOUND)
+            }
+            TorrentError::Full(_) => (FULL, "Full", StatusCode::INSUFFICIENT_STORAGE),
+            TorrentError::TimedOut => (TIMED_OUT, "Timed out", StatusCode::GATEWAY_TIMEOUT),
+            TorrentError::Failed(_) => (FAILED, "Failed", StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        Self::new(kind, title, error.to_string(), status)
+    }
+}
+
 impl From<&RequestError> for Problem {
     fn from(error: &RequestError) -> Self {
         match error {
+            RequestError::Torrent(error) => error.into(),
+            RequestError::NoLogin => Self::new(
+                LOGIN,
+                "Login needed",
+                "the login is missing or wrong".to_owned(),
+                StatusCode::UNAUTHORIZED,
+            ),
+            RequestError::Foreign => Self::new(
+                FOREIGN,
+                "Foreign page",
+                "a page of another site may ask nothing here".to_owned(),
+                StatusCode::FORBIDDEN,
+            ),
             RequestError::Library(error) => error.into(),
             RequestError::Settings(error) => error.into(),
             RequestError::TooLarge(most) => Self::new(
@@ -187,17 +235,27 @@ impl IntoResponse for RequestError {
         let problem = Problem::from(&self);
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (
-            status,
-            [(header::CONTENT_TYPE, PROBLEM_TYPE)],
-            Json(problem),
-        )
-            .into_response()
+        let kind = [(header::CONTENT_TYPE, PROBLEM_TYPE)];
+        let challenge = matches!(self, Self::NoLogin).then_some(CHALLENGE);
+        let challenge = challenge.map(|realm| [(header::WWW_AUTHENTICATE, realm)]);
+        (status, challenge, kind, Json(problem)).into_response()
     }
 }
 
 /// The media type of a problem document.
 const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// What is asked of a client without the login. Without quotes around the realm, as TorrServer's clients expect it.
+const CHALLENGE: &str = "Basic realm=Authorization Required";
+
+/// The answer to what was done and has nothing to tell.
+pub(crate) struct Done;
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
 
 /// How a GET or HEAD of a file ends, where nothing fails (RFC 9110 §15).
 #[derive(Debug, Clone, Copy)]
@@ -264,15 +322,11 @@ impl IntoResponse for Refusal {
                 (StatusCode::FORBIDDEN, kind, xml).into_response()
             }
             Self::NotServed => StatusCode::FORBIDDEN.into_response(),
-            Self::NoLogin => {
-                // Without quotes around the realm, as TorrServer's clients expect it.
-                let challenge = "Basic realm=Authorization Required";
-                (
-                    StatusCode::UNAUTHORIZED,
-                    [(header::WWW_AUTHENTICATE, challenge)],
-                )
-                    .into_response()
-            }
+            Self::NoLogin => (
+                StatusCode::UNAUTHORIZED,
+                [(header::WWW_AUTHENTICATE, CHALLENGE)],
+            )
+                .into_response(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod event;
 mod events;
 mod film;
 mod films;
+mod looks;
 mod monitor;
 mod proxy;
 mod settings;
@@ -25,7 +26,7 @@ mod torrserver;
 mod web;
 
 pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses};
-pub use api::{ApiParts, document, router, settings_routes};
+pub use api::{ApiParts, Torrents, document, guarded, router, settings_routes};
 pub use config_router::config_routes;
 pub use control::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError, FileState,
@@ -34,6 +35,10 @@ pub use control::{
 pub use error::Problem;
 pub use events::{Event, Events};
 pub use films::{FilmError, FilmLibrary, Item, ItemKind, OpenFilm};
+pub use looks::{
+    ByteRange, FileLook, HoldingsLook, PeerLook, PeerSource, PeerTransport, Place, ReaderKind,
+    ReaderLook, StallCause, StallLook, TorrentLooks, TrackerLook,
+};
 pub use monitor::{
     Check, Event as ViewerEvent, Family, Health, HistogramSample, Kind, Labels as SampleLabels,
     Monitor, Notice, Sample, Section, monitor,

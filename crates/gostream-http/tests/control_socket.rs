@@ -108,6 +108,8 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let router = gostream_http::router(ApiParts {
             library: library.clone(),
+            torrents: None,
+            settings: None,
             events: Events::new(0),
         });
         let served = tokio::spawn(socket.serve(router, async {

@@ -7,6 +7,7 @@ use super::Swarm;
 use crate::announce::TrackerClock;
 use crate::class::ReaderClass;
 use crate::connect::{KnownPeer, Source};
+use crate::demand::Cursor;
 use crate::key::ReaderKey;
 use crate::patience::Rest;
 use crate::peer::Peer;
@@ -112,8 +113,19 @@ pub struct ReaderStats {
     pub reader: ReaderKey,
     /// What kind of reader it is.
     pub class: ReaderClass,
+    /// The bytes of the torrent that its file has.
+    pub file: Range<u64>,
+    /// Where it is: an entry for each stream that has a window.
+    pub places: Vec<ReaderPlace>,
     /// Its long waits, the oldest first, with the one that lasts.
     pub stalls: Vec<Stall>,
+}
+
+fn place(cursor: &Cursor) -> ReaderPlace {
+    ReaderPlace {
+        at: cursor.pos(),
+        window: cursor.window_range(),
+    }
 }
 
 impl Swarm {
@@ -124,19 +136,21 @@ impl Swarm {
 
     /// The open readers, and why they stood still.
     pub fn reader_stats(&self) -> impl Iterator<Item = ReaderStats> {
-        self.demand.classes().map(|(reader, class)| ReaderStats {
-            reader,
-            class,
-            stalls: self.stalls.of(reader),
+        self.demand.classes().map(|(reader, class)| {
+            let (file, streams) = self.demand.whereabouts(reader).unwrap_or_default();
+            ReaderStats {
+                reader,
+                class,
+                file,
+                places: streams.into_iter().map(place).collect(),
+                stalls: self.stalls.of(reader),
+            }
         })
     }
 
     /// Where the readers are: an entry for each stream that has a window.
     pub fn reader_places(&self) -> impl Iterator<Item = ReaderPlace> {
-        self.demand.live_cursors().map(|cursor| ReaderPlace {
-            at: cursor.pos(),
-            window: cursor.window_range(),
-        })
+        self.demand.live_cursors().map(place)
     }
 
     /// Payload bytes received and sent so far.

@@ -14,7 +14,7 @@ use gostorm_core::{
 };
 use gostorm_wire::{
     BlockSpan, EXTENDED_HANDSHAKE_ID, ExtendedHandshake, Handshake, InfoHash, InfoHashV2, Message,
-    PeerHint,
+    PeerHint, PeerId,
 };
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
@@ -71,6 +71,9 @@ pub(super) struct Remote {
     pub(super) addr: SocketAddr,
     pub(super) incoming: bool,
     pub(super) fast: bool,
+    pub(super) id: PeerId,
+    pub(super) utp: bool,
+    pub(super) encrypted: bool,
     /// The name of the torrent that the handshakes agreed on.
     agreed: InfoHash,
     pub(super) rtt_us: Option<u64>,
@@ -362,6 +365,7 @@ impl Links {
             rtt_us,
         } = how;
         let key = self.next_key();
+        let (utp, encrypted) = (stream.is_utp(), stream.is_encrypted());
         let handle = peer::spawn(
             key.0,
             stream,
@@ -381,6 +385,9 @@ impl Links {
                 addr,
                 incoming,
                 fast,
+                id: theirs.peer_id,
+                utp,
+                encrypted,
                 agreed,
                 rtt_us,
                 extended: None,

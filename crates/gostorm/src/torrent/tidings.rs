@@ -1,4 +1,4 @@
-//! What a torrent tells the rest of the process, and the log: that it brings nothing, and why a reader stood still.
+//! What a torrent tells the rest of the process: that it brings nothing, why a reader stood still, who its peers are.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,6 +6,7 @@ use std::time::Instant;
 use gostorm_core::{Rest, Stall};
 
 use super::links::Links;
+use crate::handle::{RemoteState, Via};
 use crate::happening::Happening;
 
 impl Links {
@@ -17,6 +18,21 @@ impl Links {
         self.shared
             .rests
             .tell(Instant::now(), self.info_hash, network, Some(rest));
+    }
+
+    /// The connections of the peers.
+    pub(super) fn remotes(&self) -> Vec<RemoteState> {
+        let peers = self.peers.values().map(|remote| {
+            let said = remote.extended.as_ref();
+            let said = said.and_then(|said| said.client.clone());
+            RemoteState {
+                addr: remote.addr,
+                client: Some(said.unwrap_or_else(|| remote.id.client_name())),
+                via: if remote.utp { Via::Utp } else { Via::Tcp },
+                encrypted: remote.encrypted,
+            }
+        });
+        peers.chain(self.web_seeds.remotes()).collect()
     }
 
     /// A reader stood still.

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::errand::{self, Errand};
-use crate::handle::WebSeedState;
+use crate::handle::{RemoteState, Via, WebSeedState};
 use crate::net::Net;
 use crate::peer::{CloseReason, PeerEvent};
 use crate::pool::Pool;
@@ -126,6 +126,17 @@ impl WebSeeds {
             error: seed.error.clone(),
         });
         waiting.chain(begun).collect()
+    }
+
+    /// Those that serve, as peers.
+    pub(super) fn remotes(&self) -> impl Iterator<Item = RemoteState> {
+        let serving = |seed: &&Seed| matches!(seed.state, State::Serving { .. });
+        self.seeds.iter().filter(serving).map(|seed| RemoteState {
+            addr: web_seed_addr(seed.number),
+            client: None,
+            via: Via::Http(seed.site.url().to_string()),
+            encrypted: seed.site.url().scheme() == "https",
+        })
     }
 
     /// The info dict is known.

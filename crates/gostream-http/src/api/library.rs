@@ -15,7 +15,7 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::request::{Page, Params, Part, body_error};
+use super::request::{Page, Params, Part, json};
 use crate::{
     control::{
         AddEvent, AddRequest, BODY_LEN_MAX, ControlError, LibraryControl, ListedFile,
@@ -23,7 +23,7 @@ use crate::{
     },
     error::{
         RequestError,
-        documented::{AnyRequest, Slow, Sought, WithBody},
+        documented::{AnyRequest, Paged, Slow, Sought, WithBody},
     },
     event::Line,
 };
@@ -59,7 +59,7 @@ async fn status(State(control): Control) -> Result<Json<Status>, RequestError> {
     operation_id = "list_library",
     tag = "library",
     params(Page),
-    responses((status = OK, body = [ListedFile], description = "The films."), AnyRequest, Sought)
+    responses((status = OK, body = [ListedFile], description = "The films."), AnyRequest, Paged)
 )]
 async fn list(
     State(control): Control,
@@ -94,7 +94,7 @@ async fn remove(
     operation_id = "list_refused",
     tag = "library",
     params(Page),
-    responses((status = OK, body = [RefusedTorrent], description = "The refusals."), AnyRequest, Sought)
+    responses((status = OK, body = [RefusedTorrent], description = "The refusals."), AnyRequest, Paged)
 )]
 async fn refused(
     State(control): Control,
@@ -139,8 +139,7 @@ async fn add(
     State(control): Control,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, RequestError> {
-    let body = body.map_err(|rejection| body_error(&rejection, BODY_LEN_MAX))?;
-    let request = read_request(&body)?;
+    let request = checked(json(body, BODY_LEN_MAX)?)?;
     let mut events = control.add(request);
     // What fails at once gets a status of its own; once a line is out, only a
     // line can tell of a failure.
@@ -156,9 +155,7 @@ async fn add(
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-fn read_request(body: &[u8]) -> Result<AddRequest, ControlError> {
-    let request: AddRequest = serde_json::from_slice(body)
-        .map_err(|error| ControlError::bad_input(format!("the request is not valid: {error}")))?;
+fn checked(request: AddRequest) -> Result<AddRequest, ControlError> {
     match &request.torrent {
         Some(torrent) if torrent.len() > TORRENT_LEN_MAX => Err(ControlError::bad_input(format!(
             "{}: a .torrent file of {} bytes is too large, at most {TORRENT_LEN_MAX} are read",

@@ -1,6 +1,7 @@
 //! What a request brings, read and checked; what cannot be read is a problem document that says why.
 
 use axum::{
+    body::Bytes,
     extract::{FromRequestParts, Path, Query, rejection::BytesRejection},
     http::{Method, Uri, request::Parts},
 };
@@ -38,23 +39,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 /// The most that a page may have.
 const PAGE_MAX: usize = 1_000;
 
+/// What a page has where long lists come in pages only.
+const PAGE_LEN: usize = 100;
+
 /// A part of a list.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
     /// At most so many.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     /// Leaves out so many at the beginning.
     #[param(minimum = 0)]
-    offset: Option<usize>,
+    pub(super) offset: Option<usize>,
 }
 
 /// A part that can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Checked {
-    limit: usize,
-    offset: usize,
+    pub(super) limit: usize,
+    pub(super) offset: usize,
 }
 
 impl Page {
@@ -74,6 +78,15 @@ impl Page {
     }
 }
 
+impl Page {
+    /// A hundred where no limit is given.
+    pub(super) fn short(self) -> Result<Checked, ControlError> {
+        let page = self.checked()?;
+        let limit = self.limit.unwrap_or(PAGE_LEN);
+        Ok(Checked { limit, ..page })
+    }
+}
+
 impl Checked {
     /// That part of a list.
     pub(super) fn of<T>(self, list: Vec<T>) -> Vec<T> {
@@ -90,6 +103,16 @@ pub(super) async fn no_route(uri: Uri) -> RequestError {
 /// The answer to a method that a path does not have.
 pub(crate) async fn no_method(method: Method) -> RequestError {
     RequestError::NoMethod(method.to_string())
+}
+
+/// Reads a body that is JSON, whatever its media type.
+pub(super) fn json<T: DeserializeOwned>(
+    body: Result<Bytes, BytesRejection>,
+    most: usize,
+) -> Result<T, RequestError> {
+    let body = body.map_err(|rejection| body_error(&rejection, most))?;
+    let read = serde_json::from_slice(&body);
+    read.map_err(|error| RequestError::bad_input(format!("the request is not valid: {error}")))
 }
 
 /// Why a body that may have `most` bytes was not read.

@@ -8,7 +8,7 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response},
 };
 
-use super::{PROBLEM_TYPE, Problem};
+use super::{Done, PROBLEM_TYPE, Problem};
 
 /// What the API's document says of the problems of a request.
 fn documented<const N: usize>(
@@ -25,68 +25,65 @@ fn documented<const N: usize>(
     problems.into()
 }
 
-/// The problems that any request may have.
-pub(crate) struct AnyRequest;
+/// Makes the groups.
+macro_rules! documented_problems {
+    ($($(#[$doc:meta])* $name:ident { $($status:ident: $text:literal,)+ })+) => {
+        $(
+            $(#[$doc])*
+            pub(crate) struct $name;
 
-impl IntoResponses for AnyRequest {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The server failed; the text says at what.",
-        )])
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+                    documented([$((StatusCode::$status, $text)),+])
+                }
+            }
+        )+
+    };
+}
+
+documented_problems! {
+    /// Those that any request may have.
+    AnyRequest {
+        UNAUTHORIZED: "The login is missing or wrong.",
+        FORBIDDEN: "A page of another site asks.",
+        INTERNAL_SERVER_ERROR: "The server failed; the text says at what.",
+    }
+    /// Those of a request that names something.
+    Sought {
+        BAD_REQUEST: "A part of the request cannot be.",
+        NOT_FOUND: "There is no such thing.",
+    }
+    /// Those of a request for a part of a list.
+    Paged {
+        BAD_REQUEST: "A part of the request cannot be.",
+    }
+    /// Those of a request with a body.
+    WithBody {
+        BAD_REQUEST: "A part of the request cannot be.",
+        PAYLOAD_TOO_LARGE: "The body is too long.",
+    }
+    /// Those of a request that takes a place for long.
+    Crowded {
+        SERVICE_UNAVAILABLE: "All places are taken.",
+    }
+    /// Those of a request that needs room.
+    Full {
+        INSUFFICIENT_STORAGE: "A bound is reached.",
+    }
+    /// Those of a request that something else may be in the way of.
+    Blocked {
+        CONFLICT: "Something else is in the way.",
+    }
+    /// Those of a request that waits for others.
+    Slow {
+        CONFLICT: "Something else is in the way.",
+        GATEWAY_TIMEOUT: "It took too long.",
     }
 }
 
-/// Those of a request that names something.
-pub(crate) struct Sought;
-
-impl IntoResponses for Sought {
+impl IntoResponses for Done {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([
-            (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
-            (StatusCode::NOT_FOUND, "There is no such thing."),
-        ])
-    }
-}
-
-/// Those of a request with a body.
-pub(crate) struct WithBody;
-
-impl IntoResponses for WithBody {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([
-            (StatusCode::BAD_REQUEST, "A part of the request cannot be."),
-            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
-        ])
-    }
-}
-
-/// Those of a request that takes a place for long.
-pub(crate) struct Crowded;
-
-impl IntoResponses for Crowded {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([(StatusCode::SERVICE_UNAVAILABLE, "All places are taken.")])
-    }
-}
-
-/// Those of a request that something else may be in the way of.
-pub(crate) struct Blocked;
-
-impl IntoResponses for Blocked {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([(StatusCode::CONFLICT, "Something else is in the way.")])
-    }
-}
-
-/// Those of a request that waits for others.
-pub(crate) struct Slow;
-
-impl IntoResponses for Slow {
-    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        documented([
-            (StatusCode::CONFLICT, "Something else is in the way."),
-            (StatusCode::GATEWAY_TIMEOUT, "It took too long."),
-        ])
+        let done = ResponseBuilder::new().description("It is done.").build();
+        BTreeMap::from([(StatusCode::NO_CONTENT.as_u16().to_string(), done.into())])
     }
 }

@@ -7,13 +7,13 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
 use super::{api::Api, query::Query};
 use crate::{
+    access::is_foreign,
     error::{ApiRefusal, Refusal},
     torrents::TorrentId,
 };
@@ -36,19 +36,6 @@ pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) 
         return next.run(request).await;
     }
     Refusal::NoLogin.into_response()
-}
-
-/// Whether a browser asks on behalf of another site.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return false;
-    };
-    let host = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"));
-    host.is_none_or(|(_, host)| Some(host) != text(header::HOST))
 }
 
 /// The torrent whose bytes or playlist are asked for.
@@ -78,26 +65,7 @@ fn hash_in(link: &str) -> Option<TorrentId> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
-
-    #[test]
-    fn pages_of_other_sites_are_told_by_their_origin() {
-        let foreign = |origin: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, HeaderValue::from_static("tv:8090"));
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-            }
-            is_foreign(&headers)
-        };
-        assert!(!foreign(None));
-        assert!(!foreign(Some("http://tv:8090")));
-        for other in ["http://tv", "http://evil.example", "null", "tv:8090"] {
-            assert!(foreign(Some(other)), "{other}");
-        }
-    }
 
     #[test]
     fn only_bytes_and_playlists_of_one_torrent_are_open() {

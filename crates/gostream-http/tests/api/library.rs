@@ -60,6 +60,8 @@ impl LibraryControl for Films {
 pub(crate) fn api(events: &Events) -> Router {
     gostream_http::router(ApiParts {
         library: Arc::new(Films),
+        torrents: None,
+        settings: None,
         events: events.clone(),
     })
 }

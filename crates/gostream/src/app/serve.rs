@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gostream_fs::{Backing, FsConfig, Mounted, Publisher, SessionEnd, Unmounted};
-use gostream_http::{ApiParts, ControlSocket, Events, LiveAccess, settings_routes};
+use gostream_http::{ApiParts, ControlSocket, Events, LiveAccess, Torrents as ApiTorrents};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -151,6 +151,24 @@ async fn reload_at(mut hangups: Signal, settings: LiveSettings) {
     std::future::pending().await
 }
 
+/// What stands behind the versioned API.
+fn api_parts(
+    parts: &Parts,
+    torrents: &Arc<Torrents>,
+    settings: &LiveSettings,
+    events: Events,
+) -> ApiParts {
+    ApiParts {
+        library: Arc::<crate::librarian::Librarian>::clone(&parts.librarian),
+        torrents: Some(ApiTorrents {
+            service: Arc::<Torrents>::clone(torrents),
+            looks: Arc::<Torrents>::clone(torrents),
+        }),
+        settings: Some(Arc::new(settings.clone())),
+        events,
+    }
+}
+
 impl Server {
     /// Starts everything; nothing is left behind when a step fails.
     pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
@@ -197,16 +215,13 @@ impl Server {
         let asked_to_stop = CancellationToken::new();
         let shown = mounted.publisher();
         let torrents = torrents(context, &parts, source, shown, &asked_to_stop);
-        let web = web.serve(films, Arc::new(torrents), &stop_ports);
-        let librarian: Arc<dyn gostream_http::LibraryControl> =
-            Arc::<crate::librarian::Librarian>::clone(&parts.librarian);
         let events = Events::new(u64::try_from(now_unix()).unwrap_or_default());
         happenings::tell(&parts.engine, &mounted.publisher(), &events, &stop_ports);
-        let api = gostream_http::router(ApiParts {
-            library: librarian,
-            events,
-        });
-        let api = api.merge(settings_routes(Arc::new(settings.clone())));
+        settings.tell(events.clone());
+        let torrents = Arc::new(torrents);
+        let api = api_parts(&parts, &torrents, &settings, events);
+        let web = web.serve(films, torrents, api.clone(), &stop_ports);
+        let api = gostream_http::router(api);
         let socket = tokio::spawn(control.serve(api, stop_ports.clone().cancelled_owned()));
         Ok(Self {
             parts,

@@ -4,13 +4,13 @@
 //! environment say now; a change that is refused changes nothing. Which keys are live is said by their rows
 //! ([`Key::live`]), and what they reach is gathered in [`Live`]; a test holds the two together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use gostorm::{Engine, Tuning};
 use gostream_http::{
-    Access, Applies, LiveAccess, Overridden, SettingInfo, SettingsChange, SettingsControl,
-    SettingsError,
+    Access, Applies, Event, Events, LiveAccess, Overridden, SettingInfo, SettingsChange,
+    SettingsControl, SettingsError,
 };
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -51,6 +51,8 @@ struct Inner {
     /// What the process started with.
     started: Values,
     state: Mutex<State>,
+    /// Who is told of changes.
+    events: OnceLock<Events>,
 }
 
 struct State {
@@ -63,6 +65,12 @@ struct State {
 }
 
 impl LiveSettings {
+    /// Has changes told to these; the first that are given stay.
+    pub(super) fn tell(&self, events: Events) {
+        // Others are not taken.
+        let _ = self.0.events.set(events);
+    }
+
     /// Those that `context` was started with.
     pub(super) fn new(context: &Context, engine: Engine, access: LiveAccess) -> Self {
         let state = State {
@@ -78,6 +86,7 @@ impl LiveSettings {
             log: context.log.clone(),
             started: context.values.clone(),
             state: Mutex::new(state),
+            events: OnceLock::new(),
         }))
     }
 
@@ -193,7 +202,15 @@ impl SettingsControl for LiveSettings {
         let this = self.clone();
         Box::pin(async move {
             // A file is written, and another writer may be waited for.
-            let done = tokio::task::spawn_blocking(move || this.0.change(&changes)).await;
+            let done = tokio::task::spawn_blocking(move || {
+                let change = this.0.change(&changes)?;
+                if let Some(events) = this.0.events.get() {
+                    let keys = changes.keys().cloned().collect();
+                    events.tell(Event::SettingsChanged { keys });
+                }
+                Ok(change)
+            })
+            .await;
             done.unwrap_or_else(|panic| Err(SettingsError::Failed(panic.to_string())))
         })
     }

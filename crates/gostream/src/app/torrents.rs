@@ -11,6 +11,7 @@ mod contents;
 mod known;
 mod leaving;
 mod library;
+mod looks;
 mod opening;
 mod preload;
 mod preloads;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gostream_http::{
-    FilmLibrary, LiveAccess, Monitor, TorrentService, WebFigures, WebPort, monitor, proxy,
-    torrserver,
+    ApiParts, FilmLibrary, LiveAccess, Monitor, TorrentService, WebFigures, WebPort, guarded,
+    monitor, proxy, router, torrserver,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,7 @@ impl WebPorts {
         self,
         films: Arc<dyn FilmLibrary>,
         torrents: Arc<dyn TorrentService>,
+        versioned: ApiParts,
         stop: &CancellationToken,
     ) -> Vec<JoinHandle<()>> {
         let proxy = self.proxy.map(|port| {
@@ -87,7 +88,8 @@ impl WebPorts {
         let access = self.access;
         let api = self.api.map(|port| {
             let number = port.port();
-            let api = torrserver(torrents, access, number);
+            let api = guarded(router(versioned), access.clone());
+            let api = api.merge(torrserver(torrents, access, number));
             tokio::spawn(port.serve_open(api, stop.clone().cancelled_owned()))
         });
         proxy.into_iter().chain(api).collect()

@@ -204,6 +204,8 @@ impl Desk {
         runtime.spawn(socket.serve(
             gostream_http::router(ApiParts {
                 library,
+                torrents: None,
+                settings: None,
                 events: Events::new(0),
             }),
             std::future::pending(),

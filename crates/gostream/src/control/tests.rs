@@ -150,6 +150,8 @@ fn serve(library: Scripted) -> Server {
     tokio::spawn(socket.serve(
         gostream_http::router(ApiParts {
             library: Arc::new(library),
+            torrents: None,
+            settings: None,
             events: Events::new(0),
         }),
         std::future::pending(),

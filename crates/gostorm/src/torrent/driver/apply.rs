@@ -184,6 +184,8 @@ impl Driver {
                 readers: running.swarm.reader_stats().collect(),
                 trackers: trackers.states(now, running.swarm.tracker_clocks()),
                 web_seeds,
+                remotes: self.links.remotes(),
+                now,
             },
             Phase::Searching(search) => TorrentState {
                 trackers: trackers.states(now, search.machine.tracker_clocks()),

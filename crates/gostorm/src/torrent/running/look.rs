@@ -49,6 +49,11 @@ impl Running {
             lease: self.swarm.stats().lease_bytes,
             pieces: pieces.collect(),
             readers: self.swarm.reader_places().collect(),
+            files: layout
+                .files()
+                .iter()
+                .map(|file| file.offset..file.offset + file.len)
+                .collect(),
         }
     }
 }

@@ -67,6 +67,12 @@ impl Contents {
         &self.in_order
     }
 
+    /// The id of the file at a place in the torrent, unless it is padding.
+    pub(super) fn id_of(&self, number: usize) -> Option<u32> {
+        let id = self.ids.id_of(number)?;
+        self.files.iter().any(|file| file.id == id).then_some(id)
+    }
+
     /// The place of a file in the torrent, and the file.
     pub(super) fn file(&self, id: u32) -> Option<(usize, &FileView)> {
         let file = self.files.iter().find(|file| file.id == id)?;

@@ -222,6 +222,7 @@ fn piece_map(held: &gostorm::Holdings) -> PieceMap {
     }
 }
 
-const fn of(id: TorrentId) -> TorrentHash {
+/// The torrent that an id means.
+pub(super) const fn of(id: TorrentId) -> TorrentHash {
     TorrentHash(id.0)
 }
