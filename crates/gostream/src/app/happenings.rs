@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use gostorm::net::Gate;
 use gostorm::{Engine, Happening};
-use gostream_fs::{NodeKind, Publisher};
+use gostream_fs::{NodeKind, NodeRef, Publisher};
 use gostream_http::{Event, Events};
 use tokio::sync::{Notify, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
+
+use super::playback::Registry;
 
 /// Changes of the library that come within this time are told of once.
 const LIBRARY_PAUSE: Duration = Duration::from_secs(1);
@@ -24,6 +26,20 @@ pub(super) fn tell(engine: &Engine, shown: &Publisher, events: &Events, stop: &C
     tokio::spawn(async move {
         stop.cancelled().await;
         events.end();
+    });
+}
+
+/// Tells what media servers say of their viewers.
+pub(super) fn tell_of_viewers(open: &Registry, shown: Publisher, events: Events) {
+    open.on_confirm(move |ino, confirmed| {
+        let tree = shown.tree();
+        // It may have been deleted while somebody watched it.
+        let path = tree.get(ino).map(NodeRef::path).unwrap_or_default();
+        events.tell(if confirmed {
+            Event::PlaybackConfirmed { path }
+        } else {
+            Event::PlaybackReleased { path }
+        });
     });
 }
 

@@ -218,6 +218,7 @@ impl Server {
         let events = Events::new(u64::try_from(now_unix()).unwrap_or_default());
         happenings::tell(&parts.engine, &mounted.publisher(), &events, &stop_ports);
         settings.tell(events.clone());
+        happenings::tell_of_viewers(&watching.open, mounted.publisher(), events.clone());
         let torrents = Arc::new(torrents);
         let api = api_parts(&parts, &torrents, &settings, events);
         let web = web.serve(films, torrents, api.clone(), &stop_ports);

@@ -11,6 +11,7 @@ mod harness;
 
 mod api;
 mod backup;
+mod conformance;
 mod faults;
 mod identity;
 mod import;
@@ -27,5 +28,6 @@ mod start;
 mod state_faults;
 mod tree;
 mod vanished;
+mod versioned;
 mod warm;
 mod warm_faults;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use gostream_library::TorrentHash;
@@ -156,8 +156,11 @@ pub(crate) struct Registry {
     opened: Notify,
     /// Called with each handle that closes.
     on_close: Mutex<Option<OnClose>>,
+    /// Called with each film that is confirmed, or released.
+    on_confirm: OnceLock<OnConfirm>,
 }
 
+type OnConfirm = Box<dyn Fn(u64, bool) + Send + Sync>;
 type OnClose = Box<dyn Fn(&Shown) + Send + Sync>;
 
 /// A place in the registry, given back when it is dropped.
@@ -262,12 +265,21 @@ impl Registry {
         films
     }
 
+    /// Has `listener` told of each film that is confirmed (true) or released. The first one that is set stays.
+    pub(crate) fn on_confirm(&self, listener: impl Fn(u64, bool) + Send + Sync + 'static) {
+        // A second one is not taken.
+        let _ = self.on_confirm.set(Box::new(listener));
+    }
+
     /// Somebody watches a film, or nobody does any longer: its handles are told, and those that will be opened.
     pub(crate) fn confirm(&self, ino: u64, confirmed: bool) {
-        if confirmed {
-            self.confirmed.lock().insert(ino);
+        let changed = if confirmed {
+            self.confirmed.lock().insert(ino)
         } else {
-            self.confirmed.lock().remove(&ino);
+            self.confirmed.lock().remove(&ino)
+        };
+        if let Some(listener) = self.on_confirm.get().filter(|_| changed) {
+            listener(ino, confirmed);
         }
         let handles: Vec<Arc<Handle>> = {
             let handles = self.handles.lock();

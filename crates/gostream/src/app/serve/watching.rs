@@ -20,6 +20,7 @@ pub(super) struct Watching {
     pub(super) source: Arc<EngineSource>,
     pub(super) monitor: Arc<ServerMonitor>,
     pub(super) fs: Arc<FsMetrics>,
+    pub(super) open: Arc<Registry>,
     stop: CancellationToken,
     port: Option<JoinHandle<()>>,
 }
@@ -51,7 +52,7 @@ impl Watching {
             warm: Arc::clone(&parts.warm),
             fs: Arc::clone(&fs),
             reads: source.figures(),
-            open,
+            open: Arc::clone(&open),
             playbacks,
             web: web.figures(),
             config_source: config_source(context),
@@ -64,6 +65,7 @@ impl Watching {
             source,
             monitor,
             fs,
+            open,
             stop,
             port,
         }

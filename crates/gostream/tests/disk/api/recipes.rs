@@ -11,6 +11,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_recipe_of_the_manual_works() {
+    // First those of the versioned API, then those of TorrServer.
     let mut stand = stand();
     let manual = fs::read_to_string(workspace().join("docs/HTTP_API.md")).unwrap();
     let mut blocks = manual.split("```sh\n").skip(1);

@@ -1,0 +1,56 @@
+//! The API against its own document: schemathesis makes requests of what the document allows, and of what it does not,
+//! and every answer has to be one that the document has.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::harness::{cli, python};
+use crate::versioned::Stand;
+
+/// How long one pass may go on, at most.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// One pass, always with the same requests, in a directory with the tool's settings.
+fn pass(stand: &Stand, settings: &str, arguments: &[&str]) {
+    let scratch = TempDir::new().unwrap();
+    fs::write(scratch.path().join("schemathesis.toml"), settings).unwrap();
+    let document = format!("http://127.0.0.1:{}/api/v1/openapi.json", stand.port);
+    let mut command = Command::new(python().with_file_name("schemathesis"));
+    command
+        .current_dir(scratch.path())
+        .args(["run", &document, "--no-color", "--workers", "1"])
+        .args(["--generation-deterministic", "--continue-on-failure"])
+        .args(["--phases", "coverage,fuzzing", "--request-timeout", "20"])
+        .args(["--checks", "not_a_server_error,status_code_conformance"])
+        .args(["--checks", "content_type_conformance"])
+        .args(["--checks", "response_headers_conformance"])
+        .args(["--checks", "response_schema_conformance"])
+        // Its answer has no end.
+        .args(["--exclude-path", "/api/v1/events"])
+        .args(arguments);
+    let finished = cli::finish(&mut command, LIMIT);
+    assert_eq!(finished.code, Some(0), "{}\n{}", finished.out, finished.err);
+}
+
+#[test]
+fn no_request_makes_the_server_fail_or_answer_what_is_not_documented() {
+    let mut stand = Stand::new();
+    let shown = stand.server.add(&stand.film.magnet());
+    // Awake, so that there is something to see; who asks for hashes at random will not find it.
+    let film = File::open(&shown[0]).unwrap();
+    film.read_exact_at(&mut [0; 1000], 0).unwrap();
+    pass(&stand, "", &["--max-examples", "15", "--max-time", "30"]);
+    let known = format!("[parameters]\n\"path.hash\" = \"{}\"\n", stand.hash());
+    let looking = ["--include-method", "GET", "--max-examples", "10"];
+    pass(
+        &stand,
+        &known,
+        &[&looking[..], &["--max-time", "20"]].concat(),
+    );
+    drop(film);
+    assert!(!stand.server.ended());
+}
