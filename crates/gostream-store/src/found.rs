@@ -2,7 +2,12 @@
 //!
 //! Made by [`crate::scan`], kept by the mount's tree, told to the next scan through [`Earlier`].
 
-use std::{collections::HashSet, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use gostream_library::{Film, Stamp};
 use rustc_hash::FxHashMap;
@@ -68,14 +73,23 @@ pub enum KnownKind {
     SideCar,
 }
 
+/// What changed in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// What has these names, and the folder itself.
+    Names(HashSet<String>),
+    /// Anything in it.
+    All,
+}
+
 /// What a scan is to do.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     /// What the last scan found; without it, all is read.
     pub earlier: Option<&'a dyn Earlier>,
-    /// The folders in which something changed, and the only ones that are looked into besides new ones; all
-    /// of them if none is given.
-    pub changed: Option<&'a HashSet<String>>,
+    /// The folders in which something changed, and what: nothing else is looked at besides new folders. All of
+    /// them if none is given.
+    pub changed: Option<&'a HashMap<String, Told>>,
     /// Called with each folder (and its path on disk) just before it is looked into: changes are to be told
     /// from here on.
     pub enter: &'a dyn Fn(&str, &Path),

@@ -39,7 +39,7 @@ pub use bans::{Ban, Bans};
 pub use db::Store;
 pub use error::{StoreError, TreeError};
 pub use fetched_list::{FetchedList, FetchedLists};
-pub use found::{Earlier, Found, FoundKind, Known, KnownKind, Look};
+pub use found::{Earlier, Found, FoundKind, Known, KnownKind, Look, Told};
 pub use inodes::{Holder, InodeKey, Inodes, Moved, What};
 pub use known_peers::{KnownPeer, KnownPeers};
 pub use library_root::{LibraryRoot, LibraryRoots};

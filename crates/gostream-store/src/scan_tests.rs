@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt as _, fs::symlink, net::UnixListener},
@@ -15,7 +15,7 @@ use gostream_library::{Stub, TorrentHash, path as names, stub::STUB_BYTES_MAX};
 use rustc_hash::FxHashMap;
 
 use super::*;
-use crate::found::Known;
+use crate::found::{Known, Told};
 
 fn stub(byte: u8) -> Stub {
     Stub::new("http://h", TorrentHash([byte; 20]), 1, 5, None, None).unwrap()
@@ -217,8 +217,20 @@ fn everything(tree: &StubTree) -> Before {
 
 /// Looks again; what was found, and the folders that were looked into.
 fn again(tree: &StubTree, before: &Before, changed: Option<&[&str]>) -> (Scanned, Vec<String>) {
-    let changed: Option<HashSet<String>> =
-        changed.map(|folders| folders.iter().map(|f| (*f).to_owned()).collect());
+    let all = |folders: &[&str]| {
+        folders
+            .iter()
+            .map(|f| ((*f).to_owned(), Told::All))
+            .collect()
+    };
+    told_again(tree, before, changed.map(all))
+}
+
+fn told_again(
+    tree: &StubTree,
+    before: &Before,
+    changed: Option<HashMap<String, Told>>,
+) -> (Scanned, Vec<String>) {
     let entered = RefCell::new(Vec::new());
     let scanned = tree.look(Look {
         earlier: Some(before),
@@ -263,6 +275,44 @@ fn what_is_as_it_was_is_not_told_of() {
         paths(&before, &scanned),
         ["", "movies", "movies/a.mkv", "movies/a.nfo", "tv"]
     );
+}
+
+#[test]
+fn where_names_are_told_only_they_are_looked_at() {
+    let (folder, tree) = tree();
+    for name in ["a", "b", "c", "same"] {
+        tree.write(&format!("movies/{name}.mkv"), &stub(1)).unwrap();
+    }
+    tree.write("movies/Box/x.mkv", &stub(2)).unwrap();
+    let before = everything(&tree);
+    let root = folder.path().join("movies");
+    fs::remove_file(root.join("a.mkv")).unwrap();
+    fs::remove_file(root.join("b.mkv")).unwrap();
+    fs::rename(root.join("Box"), root.join("Other")).unwrap();
+    fs::write(root.join("c.mkv"), "http://x\n0").unwrap();
+    let told_of = ["a.mkv", "c.mkv", "same.mkv", "Box", "Other", "never.mkv"];
+    let names = Told::Names(told_of.map(str::to_owned).into());
+    let changed = HashMap::from([("movies".to_owned(), names.clone())]);
+    let (scanned, entered) = told_again(&tree, &before, Some(changed));
+    assert_eq!(entered, ["movies", "movies/Other"]);
+    let mut told = told(&scanned);
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "-movies/Box",
+            "-movies/a.mkv",
+            "movies",
+            "movies/Other",
+            "movies/Other/x.mkv",
+            "movies/c.mkv"
+        ]
+    );
+    // Of a folder that is another one now, names say nothing.
+    let elsewhere = on_another_device(before, "movies");
+    let changed = HashMap::from([("movies".to_owned(), names)]);
+    let (scanned, _) = told_again(&tree, &elsewhere, Some(changed));
+    assert!(scanned.gone.contains(&"movies/b.mkv".to_owned()));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The walk through the folders: what there is, and which stubs are to be read.
 //!
 //! A folder is listed if no earlier scan knew it, if it is another one than the earlier scan saw, or if it is
-//! said to have changed; any other is not even looked at, so the cost is that of the folders in which something changed.
+//! said to have changed, and then only what is said to have changed in it; nothing else is even looked at, so the cost is
+//! that of the changes.
 //! Each folder speaks for itself: its time is looked at when its turn comes, so that a change in it need not be told to
 //! its parent. What is as the earlier scan found it is not told of.
 
 use std::{
     collections::HashSet,
-    fs::{self, DirEntry, Metadata},
+    ffi::OsStr,
+    fs::{self, Metadata},
     hash::{Hash as _, Hasher as _},
     io,
     os::unix::fs::MetadataExt as _,
@@ -21,7 +23,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 use crate::{
     atomic,
     error::TreeError,
-    found::{Found, FoundKind, Known, KnownKind, Look},
+    found::{Found, FoundKind, Known, KnownKind, Look, Told},
     stubs::has_stub_name,
 };
 
@@ -80,7 +82,7 @@ pub(super) fn list(root: &Path, look: Look<'_>) -> Result<Listed, TreeError> {
         None => walk.call(""),
         Some(changed) => {
             let mut known: Vec<&String> = changed
-                .iter()
+                .keys()
                 .filter(|folder| walk.known_folder(folder).is_some())
                 .collect();
             // The last is taken first: a folder before those in it.
@@ -97,7 +99,7 @@ pub(super) fn list(root: &Path, look: Look<'_>) -> Result<Listed, TreeError> {
     Ok(walk.listed)
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn known_folder(&self, path: &str) -> Option<Known> {
         let known = self.look.earlier?.at(path)?;
         (known.kind == KnownKind::Dir).then_some(known)
@@ -140,7 +142,17 @@ impl Walk<'_> {
         if is_other {
             self.listed.on_another_device.push(folder.path.clone());
         }
-        match self.list_folder(&folder, devices) {
+        // Another folder, or one that nobody knows, is looked through.
+        let is_same = |before: Known| before.stamp.same_object(&folder_stamp(&metadata));
+        let told = self
+            .look
+            .changed
+            .and_then(|changed| changed.get(&folder.path));
+        let names = match told {
+            Some(Told::Names(names)) if before.is_some_and(is_same) => Some(names),
+            Some(_) | None => None,
+        };
+        match self.list_folder(&folder, names, devices) {
             Ok(()) => {
                 self.tell_folder(folder.path, &metadata, before);
                 Ok(())
@@ -204,26 +216,39 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn list_folder(&mut self, folder: &Folder, devices: Option<(u64, u64)>) -> Result<(), Trouble> {
+    /// Looks at what has these `names`, or at all that is in a folder.
+    fn list_folder(
+        &mut self,
+        folder: &Folder,
+        names: Option<&'a HashSet<String>>,
+        devices: Option<(u64, u64)>,
+    ) -> Result<(), Trouble> {
         // All or nothing: what was pushed of a folder that breaks off goes again.
         let (ready, unread) = (self.listed.ready.len(), self.listed.unread.len());
         let pending = self.folders.len();
-        let earlier = self.look.earlier;
-        let mut before = earlier
-            .map(|earlier| earlier.children(&folder.path))
-            .unwrap_or_default();
-        let result = fs::read_dir(&folder.on_disk)
-            .map_err(Trouble::Folder)
-            .and_then(|mut entries| {
+        let mut before = self.known_in(&folder.path, names);
+        let result = if let Some(names) = names {
+            names.iter().try_for_each(|name| {
+                let on_disk = folder.on_disk.join(name);
+                let metadata = fs::symlink_metadata(&on_disk);
+                self.take(
+                    folder,
+                    (name.as_ref(), on_disk),
+                    metadata,
+                    &mut before,
+                    devices,
+                )
+            })
+        } else {
+            let entries = fs::read_dir(&folder.on_disk).map_err(Trouble::Folder);
+            entries.and_then(|mut entries| {
                 entries.try_for_each(|entry| {
-                    self.take(
-                        folder,
-                        &entry.map_err(Trouble::Folder)?,
-                        &mut before,
-                        devices,
-                    )
+                    let entry = entry.map_err(Trouble::Folder)?;
+                    let named = (&*entry.file_name(), entry.path());
+                    self.take(folder, named, entry.metadata(), &mut before, devices)
                 })
-            });
+            })
+        };
         if result.is_err() {
             self.listed.ready.truncate(ready);
             self.listed.unread.truncate(unread);
@@ -236,20 +261,39 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// What the earlier scan knew of these `names` in a folder, or of all.
+    fn known_in(
+        &self,
+        folder: &str,
+        names: Option<&'a HashSet<String>>,
+    ) -> FxHashMap<&'a str, Known> {
+        let Some(earlier) = self.look.earlier else {
+            return FxHashMap::default();
+        };
+        let Some(names) = names else {
+            return earlier.children(folder);
+        };
+        let known = names.iter().map(|name| {
+            let known = earlier.at(&names::join(folder, name))?;
+            Some((name.as_str(), known))
+        });
+        known.flatten().collect()
+    }
+
     /// One name of a folder; takes what is still there out of `before`.
     fn take(
         &mut self,
         folder: &Folder,
-        entry: &DirEntry,
+        (name, on_disk): (&OsStr, PathBuf),
+        metadata: io::Result<Metadata>,
         before: &mut FxHashMap<&str, Known>,
         devices: Option<(u64, u64)>,
     ) -> Result<(), Trouble> {
-        let on_disk = entry.path();
-        let Some(path) = self.path_of(&folder.path, entry) else {
+        let Some(path) = self.path_of(&folder.path, name, &on_disk) else {
             return Ok(());
         };
         let name = names::split(&path).1;
-        let metadata = match self.look_at(&path, &on_disk, entry) {
+        let metadata = match self.look_at(&path, &on_disk, metadata) {
             Ok(Some(metadata)) => metadata,
             Ok(None) => return Ok(()),
             Err(error) if before.remove(name).is_some() => {
@@ -263,7 +307,10 @@ impl Walk<'_> {
             self.take_file(path, on_disk, &metadata, before);
             return Ok(());
         }
-        let is_told = self.look.changed.is_none_or(|told| told.contains(&path));
+        let is_told = self
+            .look
+            .changed
+            .is_none_or(|told| told.contains_key(&path));
         let is_same = before.is_some_and(|before| {
             before.kind == KnownKind::Dir && before.stamp.same_object(&folder_stamp(&metadata))
         });
@@ -318,18 +365,17 @@ impl Walk<'_> {
     }
 
     /// The relative path of an entry, or none if it is to be left out by its name.
-    fn path_of(&mut self, folder: &str, entry: &DirEntry) -> Option<String> {
-        let file_name = entry.file_name();
-        let Some(name) = file_name.to_str() else {
-            let why = format!("{:?}: a name that is not UTF-8", entry.path());
+    fn path_of(&mut self, folder: &str, name: &OsStr, on_disk: &Path) -> Option<String> {
+        let Some(name) = name.to_str() else {
+            let why = format!("{on_disk:?}: a name that is not UTF-8");
             self.listed.left_out.push(why);
             return None;
         };
         if atomic::is_temporary(name) {
             if atomic::is_leftover(name)
-                && let Err(error) = fs::remove_file(entry.path())
+                && let Err(error) = fs::remove_file(on_disk)
             {
-                let why = format!("{:?}, of an earlier run, stays: {error}", entry.path());
+                let why = format!("{on_disk:?}, of an earlier run, stays: {error}");
                 self.listed.left_out.push(why);
             }
             return None;
@@ -349,9 +395,9 @@ impl Walk<'_> {
         &mut self,
         path: &str,
         on_disk: &Path,
-        entry: &DirEntry,
+        metadata: io::Result<Metadata>,
     ) -> io::Result<Option<Metadata>> {
-        match entry.metadata() {
+        match metadata {
             Ok(metadata) if metadata.is_symlink() => {
                 let target = linked_file(self.root, on_disk);
                 if target.is_none() {

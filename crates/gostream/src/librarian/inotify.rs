@@ -2,18 +2,20 @@
 //!
 //! Each folder is watched from just before it is first looked into ([`Watch::enter`], called by a scan), so no
 //! change is missed; [`Watch::keep_only`] lets go of the folders that left. What was heard is a set of watches,
-//! not a list of events: a storm of changes costs no more than a look into the folders that it touched. A watch stays
+//! with names, not a list of events: a change costs a look at what it touched, a storm no more than one into its folders. A watch stays
 //! with its folder when that is moved, so where it is is asked when it is looked into. The kernel drops events when its
 //! queue is full and says so: then everything counts as changed.
 //!
 //! A file that is still being written is heard of when it is closed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use gostream_fs::Tree;
+use gostream_store::Told;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
@@ -21,6 +23,8 @@ use rustix::io::Errno;
 
 /// More changed folders than this are "everything".
 const FOLDERS_MAX: usize = 10_000;
+/// Changed names that are kept, of all folders together; where there are more, a folder is looked through.
+const NAMES_MAX: usize = 4096;
 /// Bytes of events that are read at a time.
 const BUFFER: usize = 64 * 1024;
 
@@ -29,8 +33,10 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) struct Heard {
     /// Everything may have changed.
     pub(crate) all: bool,
-    /// Watches of the folders in which something changed.
-    pub(crate) folders: HashSet<i32>,
+    /// Watches of the folders in which something changed, and what.
+    pub(crate) folders: HashMap<i32, Told>,
+    /// Names in `folders`, those among them that were dropped.
+    names: usize,
 }
 
 impl Heard {
@@ -38,15 +44,42 @@ impl Heard {
         !self.all && self.folders.is_empty()
     }
 
-    fn add(&mut self, watch: i32) {
-        if self.all {
-            return;
+    /// Something of this name changed in a folder; without a name, the folder itself.
+    fn add(&mut self, watch: i32, name: Option<&CStr>) {
+        if let Some(Told::Names(names)) = self.told(watch)
+            && let Some(name) = name
+        {
+            // A name that is not UTF-8 is not shown, but remarked by who looks the folder through.
+            match name.to_str() {
+                Ok(name) if names.contains(name) => {}
+                Ok(name) if names.len() < NAMES_MAX => {
+                    names.insert(name.to_owned());
+                    self.names += 1;
+                }
+                Ok(_) | Err(_) => self.add_all(watch),
+            }
+            if self.names > NAMES_MAX {
+                self.add_all(watch);
+            }
         }
-        if self.folders.len() >= FOLDERS_MAX {
+    }
+
+    /// Anything may have changed in a folder.
+    fn add_all(&mut self, watch: i32) {
+        if let Some(told) = self.told(watch) {
+            *told = Told::All;
+        }
+    }
+
+    fn told(&mut self, watch: i32) -> Option<&mut Told> {
+        if !self.all && self.folders.len() >= FOLDERS_MAX && !self.folders.contains_key(&watch) {
             self.everything();
-        } else {
-            self.folders.insert(watch);
         }
+        if self.all {
+            return None;
+        }
+        let nothing = || Told::Names(HashSet::new());
+        Some(self.folders.entry(watch).or_insert_with(nothing))
     }
 
     pub(crate) fn everything(&mut self) {
@@ -93,10 +126,13 @@ impl Watch {
     }
 
     /// Where the folders with these watches are now.
-    pub(crate) fn folders_of(&self, watches: &HashSet<i32>) -> HashSet<String> {
+    pub(crate) fn folders_of(&self, watches: &HashMap<i32, Told>) -> HashMap<String, Told> {
         let folders = self.folders.lock();
-        let known = watches.iter().filter_map(|number| folders.get(number));
-        known.cloned().collect()
+        let known = watches.iter().filter_map(|(number, told)| {
+            let folder = folders.get(number)?;
+            Some((folder.clone(), told.clone()))
+        });
+        known.collect()
     }
 
     /// This folder was made, and is shown, without a scan. What was made in it meanwhile is found when its parent is
@@ -168,13 +204,13 @@ impl Watch {
     pub(crate) fn hear(&self, heard: &mut Heard) {
         let Some(queue) = &self.queue else { return };
         for number in self.told.lock().drain() {
-            heard.add(number);
+            heard.add_all(number);
         }
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut events = inotify::Reader::new(queue, &mut buffer);
         loop {
             match events.next() {
-                Ok(event) => self.take(event.wd(), event.events(), heard),
+                Ok(event) => self.take(event.wd(), event.events(), event.file_name(), heard),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => return,
                 Err(error) => {
@@ -186,7 +222,7 @@ impl Watch {
         }
     }
 
-    fn take(&self, number: i32, event: ReadFlags, heard: &mut Heard) {
+    fn take(&self, number: i32, event: ReadFlags, name: Option<&CStr>, heard: &mut Heard) {
         if event.intersects(ReadFlags::QUEUE_OVERFLOW | ReadFlags::UNMOUNT) {
             heard.everything();
             return;
@@ -205,7 +241,7 @@ impl Watch {
         if is_self && folder.is_empty() {
             heard.everything();
         } else if !is_self {
-            heard.add(number);
+            heard.add(number, name);
         }
     }
 }

@@ -9,14 +9,14 @@ mod known;
 mod numbers;
 mod root;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use gostream_fs::{Node, NodeKind, NodeRef, Publisher, Tree, TreeChange, TreeEntry};
 use gostream_http::ControlError;
 use gostream_library::TorrentHash;
-use gostream_store::{Earlier, Found, FoundKind, Look, Scanned, Store, StubTree};
+use gostream_store::{Earlier, Found, FoundKind, Look, Scanned, Store, StubTree, Told};
 use parking_lot::Mutex;
 
 pub(crate) use self::known::Broken;
@@ -33,8 +33,8 @@ const REMARKS_MAX: usize = 10_000;
 pub(crate) enum Scope<'a> {
     /// Everywhere.
     All,
-    /// In the folders with these watches, and in new ones.
-    Heard(&'a HashSet<i32>),
+    /// At what changed in the folders with these watches, and in new folders.
+    Heard(&'a HashMap<i32, Told>),
 }
 
 /// What a look found.
@@ -333,7 +333,7 @@ impl Shelf {
     fn scan(
         &self,
         earlier: Option<&dyn Earlier>,
-        changed: Option<&HashSet<String>>,
+        changed: Option<&HashMap<String, Told>>,
     ) -> Result<Scanned, ControlError> {
         let watch = self.watch.get();
         let enter = |folder: &str, on_disk: &Path| {
