@@ -8,6 +8,7 @@
 //! | `GET /metrics/profiling`, `/metrics/ttff`, `/metrics/playbacks` | more of them as JSON |
 //! | `GET /metrics/prometheus` | all of them as Prometheus text |
 //! | `GET /health`, `/ready` | each check as JSON; 503 when one fails |
+//! | `GET`, `POST /api/config` | the settings, as control pages of older versions know them |
 //! | `POST /api/restart` | ends the process, which its service manager starts again |
 //! | `GET /debug/pprof/...` | 404: there is no profiler in it |
 //! | `POST /webhook`, `/plex/webhook` | a media server says what a viewer does ([`Notice`]) |
@@ -24,7 +25,8 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Query, Request, State, rejection::QueryRejection},
-    http::{HeaderMap, header},
+    http::{HeaderMap, Method, header},
+    middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{MethodRouter, get, post},
 };
@@ -39,8 +41,9 @@ use crate::error::MonitorRefusal;
 
 type Watched = Arc<dyn Monitor>;
 
-/// The routes of the metrics port. With a `webhook_key`, webhooks must bring it as `?key=`.
-pub fn monitor(monitor: Arc<dyn Monitor>, webhook_key: &str) -> Router {
+/// The routes of the metrics port. With a `webhook_key`, webhooks must bring it as `?key=`. `config` has those of the
+/// settings, which only those may change who may restart.
+pub fn monitor(monitor: Arc<dyn Monitor>, webhook_key: &str, config: Router) -> Router {
     let webhook = webhook::route(Arc::clone(&monitor), webhook_key).fallback(no_method);
     let only = |methods: MethodRouter<Watched>| methods.fallback(no_method);
     Router::new()
@@ -57,6 +60,7 @@ pub fn monitor(monitor: Arc<dyn Monitor>, webhook_key: &str) -> Router {
         .with_state(monitor)
         .route("/webhook", webhook.clone())
         .route("/plex/webhook", webhook)
+        .merge(config.layer(middleware::from_fn(only_from_here)))
 }
 
 #[derive(Deserialize)]
@@ -116,6 +120,15 @@ async fn health(State(watched): State<Watched>) -> Response {
 
 async fn ready(State(watched): State<Watched>) -> Response {
     health::readiness(watched.is_ready())
+}
+
+/// Everybody may look, and few may change.
+async fn only_from_here(request: Request, next: Next) -> Response {
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    match origin::may_command(&request) {
+        Err(refusal) if !looks => refusal.into_response(),
+        Ok(()) | Err(_) => next.run(request).await,
+    }
 }
 
 async fn restart(State(watched): State<Watched>, request: Request) -> Response {

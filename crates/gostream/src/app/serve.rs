@@ -184,7 +184,7 @@ impl Server {
         let web_greeting = web.greeting();
         let settings = LiveSettings::new(context, parts.engine.clone(), access);
         parts.warm.start(parts.read_deadline);
-        let watching = Watching::start(context, &parts, &mut web);
+        let watching = Watching::start(context, &parts, &mut web, Arc::new(settings.clone()));
         let source = &watching.source;
         let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(source);
         let backing = Backing {

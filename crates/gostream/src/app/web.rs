@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gostream_http::{
-    ApiParts, FilmLibrary, LiveAccess, Monitor, TorrentService, WebFigures, WebPort, guarded,
-    monitor, proxy, router, torrserver,
+    ApiParts, FilmLibrary, LiveAccess, Monitor, SettingsControl, TorrentService, WebFigures,
+    WebPort, config_routes, guarded, monitor, proxy, router, torrserver,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -65,10 +65,11 @@ impl WebPorts {
     pub(super) fn serve_monitor(
         &mut self,
         shown: Arc<dyn Monitor>,
+        settings: Arc<dyn SettingsControl>,
         stop: &CancellationToken,
     ) -> Option<JoinHandle<()>> {
         let port = self.monitor.take()?;
-        let routes = monitor(shown, &self.webhook_key);
+        let routes = monitor(shown, &self.webhook_key, config_routes(settings));
         let served = port.serve(routes, stop.clone().cancelled_owned());
         Some(tokio::spawn(served))
     }

@@ -255,3 +255,19 @@ fn a_taken_port_is_named_and_the_remedy_with_it() {
     );
     assert!(finished.err.contains("metrics_port"), "{}", finished.err);
 }
+
+#[test]
+fn the_settings_are_shown_to_all_and_changed_by_no_page_of_another_origin() {
+    let port = free_port();
+    let _server = Server::start(json!({"metrics_port": port}));
+    assert_eq!(json(port, "/api/config")["metrics_port"], port);
+    let body = br#"{"disconnect_timeout_seconds": 7}"#;
+    let change = |headers: &[(&str, &str)]| {
+        request(port, "POST", "/api/config", headers, body)
+            .unwrap()
+            .status
+    };
+    assert_eq!(change(&[("Origin", "http://evil.example")]), 403);
+    assert_eq!(change(&[]), 200);
+    assert_eq!(json(port, "/api/config")["disconnect_timeout_seconds"], 7.0);
+}

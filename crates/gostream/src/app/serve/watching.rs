@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use gostream_fs::FsMetrics;
+use gostream_http::SettingsControl;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,12 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) fn start(context: &Context, parts: &Parts, web: &mut WebPorts) -> Self {
+    pub(super) fn start(
+        context: &Context,
+        parts: &Parts,
+        web: &mut WebPorts,
+        settings: Arc<dyn SettingsControl>,
+    ) -> Self {
         let open = Arc::<Registry>::default();
         let positions = Arc::new(Positions::new(Arc::clone(&parts.store)));
         let keep = Arc::clone(&positions);
@@ -60,7 +66,7 @@ impl Watching {
             wakes_at_a_time: context.config.engine.wakes_at_a_time,
         }));
         let shown: Arc<dyn gostream_http::Monitor> = Arc::<ServerMonitor>::clone(&monitor);
-        let port = web.serve_monitor(shown, &stop);
+        let port = web.serve_monitor(shown, settings, &stop);
         Self {
             source,
             monitor,
