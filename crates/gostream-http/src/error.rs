@@ -460,6 +460,16 @@ impl ApiRefusal {
     }
 }
 
+impl From<SettingsError> for ApiRefusal {
+    fn from(error: SettingsError) -> Self {
+        tracing::debug!(%error, "a change of settings by the API port is refused");
+        match error {
+            SettingsError::Invalid(_) => Self::Malformed,
+            SettingsError::Broken(_) | SettingsError::Failed(_) => Self::Failed,
+        }
+    }
+}
+
 impl From<TorrentError> for ApiRefusal {
     fn from(error: TorrentError) -> Self {
         tracing::debug!(%error, "a request to the API port is refused");

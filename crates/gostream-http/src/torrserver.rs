@@ -15,6 +15,7 @@ mod gate;
 mod playlist;
 mod probe;
 mod query;
+mod settings;
 mod shutdown;
 mod speed;
 mod status;
@@ -34,14 +35,19 @@ use axum::{
 };
 
 use self::api::Api;
-use crate::{access::LiveAccess, torrents::TorrentService};
+use crate::{access::LiveAccess, settings::SettingsControl, torrents::TorrentService};
 
 /// What `/echo` answers. Clients look at the beginning only.
 const ECHO: &str = concat!("MatriX.137-gostream-", env!("CARGO_PKG_VERSION"));
 
 /// The routes of the API port, which is `port`; the login is theirs, see the module.
-pub fn torrserver(torrents: Arc<dyn TorrentService>, access: LiveAccess, port: u16) -> Router {
-    let api = Api::new(torrents, access, port);
+pub fn torrserver(
+    torrents: Arc<dyn TorrentService>,
+    settings: Option<Arc<dyn SettingsControl>>,
+    access: LiveAccess,
+    port: u16,
+) -> Router {
+    let api = Api::new(torrents, settings, access, port);
     Router::new()
         .route("/echo", get(echo))
         .route("/torrents", post(actions::torrents))
@@ -60,6 +66,11 @@ pub fn torrserver(torrents: Arc<dyn TorrentService>, access: LiveAccess, port: u
         .route("/playlist/{name}", get(playlist::of_torrent))
         .route("/playlistall/all.m3u", get(playlist::of_all))
         .route("/download/{size}", get(speed::download))
+        .route("/settings", post(settings::settings))
+        .route(
+            "/storage/settings",
+            get(settings::storage).post(settings::set_storage),
+        )
         .route("/stat", get(summary::stat))
         .route("/magnets", get(summary::magnets))
         .route("/shutdown", get(shutdown::shutdown))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::{access::LiveAccess, torrents::TorrentService};
+use crate::{access::LiveAccess, settings::SettingsControl, torrents::TorrentService};
 
 /// Uploads of .torrent files at a time.
 const UPLOADS_MAX: usize = 4;
@@ -14,6 +14,8 @@ const PROBES_MAX: usize = 2;
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) torrents: Arc<dyn TorrentService>,
+    /// Without them their routes find nothing.
+    pub(super) settings: Option<Arc<dyn SettingsControl>>,
     pub(super) access: LiveAccess,
     /// Where we are asked; 0 when that is not known.
     pub(super) port: u16,
@@ -22,9 +24,15 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(torrents: Arc<dyn TorrentService>, access: LiveAccess, port: u16) -> Self {
+    pub(super) fn new(
+        torrents: Arc<dyn TorrentService>,
+        settings: Option<Arc<dyn SettingsControl>>,
+        access: LiveAccess,
+        port: u16,
+    ) -> Self {
         Self {
             torrents,
+            settings,
             access,
             port,
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),

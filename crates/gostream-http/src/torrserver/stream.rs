@@ -35,7 +35,8 @@ pub(super) async fn stream(
     let (head, _body) = request.into_parts();
     let query = Query::of(head.uri.query());
     let torrent = api.torrents.load(asked(&query)?).await.map_err(dead_link)?;
-    let file = torrent.file(query.number("index"));
+    let index = query.number("index");
+    let file = torrent.file(index);
     if query.has("preload")
         && head.method == Method::GET
         && let Some(file) = file
@@ -52,7 +53,7 @@ pub(super) async fn stream(
         return playlist::answer(&api, &head.headers, &torrent, &query).await;
     }
     if query.has("play") {
-        let file = wanted(&torrent, file, !query.get("index").is_empty())?;
+        let file = wanted(&torrent, file, index.is_some())?;
         let by = if query.has("unseen") {
             OpenedBy::Probe
         } else {

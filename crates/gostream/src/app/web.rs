@@ -89,8 +89,9 @@ impl WebPorts {
         let access = self.access;
         let api = self.api.map(|port| {
             let number = port.port();
+            let settings = versioned.settings.clone();
             let api = guarded(router(versioned), access.clone());
-            let api = api.merge(torrserver(torrents, access, number));
+            let api = api.merge(torrserver(torrents, settings, access, number));
             tokio::spawn(port.serve_open(api, stop.clone().cancelled_owned()))
         });
         proxy.into_iter().chain(api).collect()
