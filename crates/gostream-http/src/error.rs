@@ -5,6 +5,7 @@
 //! problem back into a [`ControlError`]. Both ways are exhaustive; a problem
 //! type this version does not know reads as [`ControlError::Failed`].
 
+pub(crate) mod btsets;
 pub(crate) mod documented;
 
 use axum::{

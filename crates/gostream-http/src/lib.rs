@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod base64;
+pub mod btsets;
 mod config_router;
 mod control;
 mod error;

@@ -2,15 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use futures_util::future::{BoxFuture, ready};
 use gostream_http::{
-    Access, Activity, Answer, FileView, FilmError, HeldPiece, Labels, LiveAccess, NewTorrent,
-    OpenFilm, OpenedBy, Phase, PieceMap, ReaderPlace, SettingInfo, SettingsChange, SettingsControl,
-    SettingsError, TorrentError, TorrentId, TorrentService, TorrentView, ViewedFile, torrserver,
+    Access, Activity, Answer, Applies, FileView, FilmError, HeldPiece, Labels, LiveAccess,
+    NewTorrent, OpenFilm, OpenedBy, Phase, PieceMap, ReaderPlace, SettingInfo, SettingsChange,
+    SettingsControl, SettingsError, TorrentError, TorrentId, TorrentService, TorrentView,
+    ViewedFile, torrserver,
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
@@ -189,14 +190,55 @@ impl SettingsControl for Fixed {
     }
 }
 
+/// Settings that keep the changes they were asked for, and hold two values.
+#[derive(Default)]
+struct Kept(Mutex<Vec<Map<String, Value>>>);
+
+impl SettingsControl for Kept {
+    fn describe(&self) -> Vec<SettingInfo> {
+        let values = [
+            ("upload_limit_kb", json!(1024)),
+            ("read_ahead_budget_mb", json!(256)),
+        ];
+        values.map(|(name, value)| info(name, value)).into()
+    }
+
+    fn set(
+        &self,
+        changes: Map<String, Value>,
+    ) -> BoxFuture<'_, Result<SettingsChange, SettingsError>> {
+        self.0.lock().unwrap().push(changes);
+        Box::pin(ready(Ok(SettingsChange::default())))
+    }
+}
+
+fn info(name: &str, value: Value) -> SettingInfo {
+    SettingInfo {
+        name: name.to_owned(),
+        default: value.clone(),
+        value,
+        allowed: String::new(),
+        unit: String::new(),
+        help: String::new(),
+        applies: Applies::Live,
+        secret: false,
+        overridden_by: None,
+        waits_for_restart: false,
+    }
+}
+
 async fn ask(awake: bool, request: Request<Body>) -> Response<Body> {
+    ask_with(Arc::new(Fixed), awake, request).await
+}
+
+async fn ask_with(
+    settings: Arc<dyn SettingsControl>,
+    awake: bool,
+    request: Request<Body>,
+) -> Response<Body> {
     let access = LiveAccess::new(Access::nobody());
-    let router = torrserver(
-        Arc::new(Season { awake }),
-        Some(Arc::new(Fixed)),
-        access,
-        8090,
-    );
+    let season = Arc::new(Season { awake });
+    let router = torrserver(season, Some(settings), access, 8090);
     router.oneshot(request).await.unwrap()
 }
 
@@ -363,13 +405,53 @@ async fn settings_are_read_in_their_words_and_a_failed_change_is_said() {
             "{body}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_change_of_settings_is_one_change_of_what_differs() {
+    let kept = Arc::new(Kept::default());
+    let ask = async |body: Value| {
+        let request = Request::post("/settings").body(Body::from(body.to_string()));
+        let response = ask_with(kept.clone(), true, request.unwrap()).await;
+        (response.status().as_u16(), text(response).await)
+    };
+    let (_, sets) = ask(json!({"action": "get"})).await;
+    let mut sets: Value = sets.parse().unwrap();
+    assert_eq!(
+        (&sets["UploadRateLimit"], &sets["CacheSize"]),
+        (&json!(1024), &json!(268_435_456))
+    );
+    sets["UploadRateLimit"] = json!(0);
+    sets["CacheSize"] = json!(0);
+    sets["FriendlyName"] = json!("tv");
+    sets["NoSuchKey"] = json!({"a": [1]});
+    let done = (200, String::new());
+    assert_eq!(ask(json!({"action": "set", "sets": sets})).await, done);
+    sets["DisableDHT"] = json!("yes");
+    assert_eq!(ask(json!({"action": "set", "sets": sets})).await.0, 400);
+    assert_eq!(ask(json!({"action": "def"})).await, done);
+    let changes = kept.0.lock().unwrap();
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert_eq!(
+        Value::from(changes[0].clone()),
+        json!({"upload_limit_kb": 0, "read_ahead_budget_mb": null})
+    );
+    assert!(changes[1].len() > 10 && changes[1].values().all(Value::is_null));
+}
+
+#[tokio::test]
+async fn settings_and_marks_are_kept_as_json_and_not_otherwise() {
     let (_, storage) = get("/storage/settings", &[]).await;
     assert_eq!(storage.parse::<Value>().unwrap()["settings"], "json");
-    for (body, status) in [
-        (json!({"settings": "json"}), 200),
-        (json!({"settings": "bbolt"}), 400),
-        (json!({}), 400),
+    let (status, done) = post(true, "/storage/settings", json!({"settings": "json"})).await;
+    assert_eq!((status, done.as_str()), (200, r#"{"status":"ok"}"#));
+    for body in [
+        json!({"settings": "bbolt"}),
+        json!({"other": "json"}),
+        json!({}),
     ] {
-        assert_eq!(post(true, "/storage/settings", body).await.0, status);
+        let (status, refused) = post(true, "/storage/settings", body).await;
+        assert_eq!(status, 400);
+        assert!(refused.parse::<Value>().unwrap()["error"].is_string());
     }
 }

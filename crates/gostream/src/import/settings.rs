@@ -2,14 +2,14 @@
 //!
 //! A setting at TorrServer's default says nothing of what its user wants, and is left out.
 
+use gostream_http::btsets::{
+    self, BLOCKLIST_ENABLED, BLOCKLIST_URL, Meaning, NOTHING_LIKE_IT, Side,
+};
+
 use crate::config::{Kind, keys};
 
 use super::found::{Found, Setting};
 use super::node::Node;
-
-const MIB: u64 = 1024 * 1024;
-/// TorrServer's and its descendants' defaults of CacheSize.
-const CACHE_DEFAULTS: [u64; 3] = [64 * MIB, 96 * MIB, 128 * MIB];
 
 /// Adds what the object says.
 pub(super) fn read(sets: &Node<'_>, found: &mut Found) -> Result<(), String> {
@@ -20,53 +20,37 @@ pub(super) fn read(sets: &Node<'_>, found: &mut Found) -> Result<(), String> {
 }
 
 fn one(name: &str, value: &Node<'_>, settings: &mut Vec<Setting>) -> Result<(), String> {
-    let number = |key: &'static str, unit: u64, defaults: &[u64]| {
-        let theirs = value.as_whole()?;
-        Ok::<_, String>((!defaults.contains(&theirs)).then(|| whole(name, key, theirs / unit)))
+    let Some(row) = btsets::find(name) else {
+        settings.push(Setting::Nowhere(name.to_owned(), NOTHING_LIKE_IT));
+        return Ok(());
     };
-    // What this flag means when it is set; unset is the default of all of these.
-    let flag = |meaning: &[(&'static str, &str)]| {
-        let set = value.as_flag()?;
-        let meaning = meaning.iter().filter(|_| set);
-        Ok::<_, String>(
-            meaning
-                .map(|(key, json)| Setting::Here(key, (*json).to_owned()))
-                .collect(),
-        )
-    };
-    let new: Vec<Setting> = match name {
-        "CacheSize" => number("read_ahead_budget_mb", MIB, &CACHE_DEFAULTS)?
-            .into_iter()
-            .collect(),
-        "RetrackersMode" => number("retrackers_mode", 1, &[1])?.into_iter().collect(),
-        "TorrentDisconnectTimeout" => number("disconnect_timeout_seconds", 1, &[0, 15, 30])?
-            .into_iter()
-            .collect(),
-        "DownloadRateLimit" => number("download_limit_kb", 1, &[0])?.into_iter().collect(),
-        "UploadRateLimit" => number("upload_limit_kb", 1, &[0])?.into_iter().collect(),
-        "ConnectionsLimit" => number("connections_per_torrent", 1, &[0, 25])?
-            .into_iter()
-            .collect(),
-        "PeersListenPort" => number("torrent_port", 1, &[0])?.into_iter().collect(),
-        "ForceEncrypt" => flag(&[
-            ("encryption_outgoing", "\"require\""),
-            ("encryption_incoming", "\"require\""),
-        ])?,
-        "EnableDebug" => flag(&[("log_level", "\"DEBUG\"")])?,
-        "DisableUPNP" => flag(&[("port_forwarding", "\"off\"")])?,
-        "DisableDHT" => flag(&[("dht", "false")])?,
-        "DisableUpload" => flag(&[("disable_upload", "true")])?,
-        "DisableUTP" => flag(&[("utp", "false")])?,
-        "BlockListURL" => match value.as_text()?.as_str() {
-            "" => Vec::new(),
-            url => vec![
-                Setting::Here("blocklist_url", serde_json::Value::from(url).to_string()),
-                Setting::Here("blocklist_enabled", "true".to_owned()),
-            ],
-        },
-        _ => vec![Setting::Nowhere(name.to_owned(), why_not(name))],
-    };
-    settings.extend(new);
+    if let Some(why) = row.not_imported {
+        settings.push(Setting::Nowhere(name.to_owned(), why));
+        return Ok(());
+    }
+    match &row.meaning {
+        Meaning::Number(number) => {
+            let theirs = value.as_whole()?;
+            if !number.their_defaults.contains(&theirs) {
+                settings.push(whole(name, number.key, number.ours(theirs)));
+            }
+        }
+        Meaning::Flag(sides) => {
+            // A flag that is not set is at the default of all of these.
+            let sides = if value.as_flag()? { *sides } else { &[] };
+            let on = |side: &Side| Setting::Here(side.key, side.on.value().to_string());
+            settings.extend(sides.iter().map(on));
+        }
+        Meaning::Blocklist => {
+            let url = value.as_text()?;
+            if !url.is_empty() {
+                let url = serde_json::Value::from(url).to_string();
+                settings.push(Setting::Here(BLOCKLIST_URL, url));
+                settings.push(Setting::Here(BLOCKLIST_ENABLED, "true".to_owned()));
+            }
+        }
+        Meaning::Nothing(_) => {}
+    }
     Ok(())
 }
 
@@ -86,19 +70,6 @@ fn whole(name: &str, key: &'static str, value: u64) -> Setting {
             name.to_owned(),
             "its value is out of the range of its counterpart",
         )
-    }
-}
-
-fn why_not(name: &str) -> &'static str {
-    match name {
-        "ReaderReadAHead" | "PreloadCache" => "windows follow the bitrate of the film",
-        "UseDisk" | "TorrentsSavePath" | "RemoveCacheOnDrop" => {
-            "pieces are not kept on disk; see warm_cache for heads and tails"
-        }
-        "EnableIPv6" | "DisableTCP" | "DisablePEX" => "it cannot be switched here",
-        "ResponsiveMode" => "see verification, which has a price",
-        "SslPort" | "SslCert" | "SslKey" => "there is no HTTPS here",
-        _ => "there is nothing like it here",
     }
 }
 

@@ -167,6 +167,39 @@ fn settings_become_lines_that_our_config_takes_and_defaults_say_nothing() {
 }
 
 #[test]
+fn every_setting_of_theirs_leads_to_a_key_that_there_is_and_a_value_that_it_takes() {
+    use gostream_http::btsets::{Meaning, TABLE};
+    let known = |name: &str| crate::config::keys::find(name).is_some();
+    assert!(
+        gostream_http::btsets::defaults()
+            .keys()
+            .all(|key| known(key))
+    );
+    for row in TABLE {
+        let Meaning::Flag(sides) = &row.meaning else {
+            continue;
+        };
+        for (key, word) in sides
+            .iter()
+            .flat_map(|side| [(side.key, side.on), (side.key, side.off)])
+        {
+            let file = serde_json::json!({key: word.value()}).to_string();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.json");
+            std::fs::write(&path, file).unwrap();
+            let sources = crate::config::Sources {
+                file: Some(path),
+                variables: &|_| None,
+                program: None,
+                data_dir: None,
+                may_be_missing: false,
+            };
+            assert_eq!(crate::config::load(&sources).unwrap().ignored, [], "{key}");
+        }
+    }
+}
+
+#[test]
 fn a_blacklist_refuses_torrents_and_not_the_folder_of_films() {
     let text = format!(
         r#"{{"hashes":{{"{A}":"Amber Lighthouse","{B}":"Other.Film.2030.1080p"}},"titles":["amberlighthouse","movies","lonely"]}}"#

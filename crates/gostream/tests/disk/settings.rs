@@ -86,6 +86,48 @@ fn a_running_server_takes_what_it_can_at_once_and_says_what_waits() {
 }
 
 #[test]
+fn a_client_of_torrserver_sets_what_our_own_words_say_as_well() {
+    let port = free_port();
+    let server = Server::start(json!({"api_listen_port": port}));
+    let ask = |body: Value| {
+        let answer = request(port, "POST", "/settings", &[], body.to_string().as_bytes()).unwrap();
+        (answer.status, answer.body)
+    };
+    let read = || serde_json::from_str::<Value>(&ask(json!({"action": "get"})).1).unwrap();
+    let get = |key: &str| server.place.run(&["config", "get", key]).success();
+    let before = read();
+    let mut sets = before.clone();
+    sets["DownloadRateLimit"] = json!(4321);
+    sets["ResponsiveMode"] = json!(true);
+    sets["BlockListURL"] = json!("http://127.0.0.1:9/none.gz");
+    assert_eq!(
+        ask(json!({"action": "set", "sets": sets})),
+        (200, String::new())
+    );
+    assert_eq!(
+        (
+            get("download_limit_kb"),
+            get("verification"),
+            get("blocklist_enabled")
+        ),
+        (
+            "4321\n".to_owned(),
+            "responsive\n".to_owned(),
+            "true\n".to_owned()
+        )
+    );
+    assert_eq!(read(), sets);
+
+    let too_large =
+        json!({"action": "set", "sets": {"PeersListenPort": 70_000, "DownloadRateLimit": 1}});
+    assert_eq!(ask(too_large).0, 400);
+    assert_eq!(get("download_limit_kb"), "4321\n");
+    assert_eq!(ask(json!({"action": "def"})), (200, String::new()));
+    assert_eq!(get("download_limit_kb"), "0\n");
+    assert_eq!(get("blocklist_enabled"), "false\n");
+}
+
+#[test]
 fn without_a_server_the_file_is_changed_and_made_when_there_is_none() {
     let place = Place::new(json!({}));
     fs::remove_file(&place.config).unwrap();
