@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header, uri::Authority};
 use data_encoding::BASE64;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use subtle::ConstantTimeEq as _;
@@ -25,6 +25,8 @@ pub struct Access {
     pub login: Login,
     /// Streams and playlists of torrents that are known need no login at the API port, for players that send none.
     pub open_streams: bool,
+    /// Pages of these may ask too.
+    pub cors_origins: Vec<Origin>,
 }
 
 impl Access {
@@ -38,6 +40,7 @@ impl Access {
                 token: String::new(),
             },
             open_streams: false,
+            cors_origins: Vec::new(),
         }
     }
 
@@ -163,6 +166,45 @@ impl FromStr for Addresses {
     }
 }
 
+/// A word of the setting `cors_origins`: whose web pages may ask (RFC 6454); `*` is everybody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Whether it is the one of this header.
+    pub(crate) fn covers(&self, origin: &str) -> bool {
+        self.0 == "*" || self.0.eq_ignore_ascii_case(origin)
+    }
+
+    /// Whether its pages come from this host, at whatever port.
+    pub(crate) fn is_at(&self, host: &Authority) -> bool {
+        let own = self.0.parse::<Uri>().ok();
+        let own = own.as_ref().and_then(Uri::host);
+        self.0 == "*" || own.is_some_and(|own| own.eq_ignore_ascii_case(host.host()))
+    }
+}
+
+/// A word that stands for no origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be an origin such as https://lampa.example, without a path, or *")]
+pub struct NoOrigin;
+
+impl FromStr for Origin {
+    type Err = NoOrigin;
+
+    fn from_str(text: &str) -> Result<Self, NoOrigin> {
+        let bare = text.split_once("://").is_some_and(|(_, host)| {
+            let host = host.parse::<Authority>();
+            host.is_ok_and(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+        });
+        if text == "*" || (bare && text.parse::<Uri>().is_ok()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NoOrigin)
+        }
+    }
+}
+
 /// What a client must know.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Login {
@@ -204,19 +246,6 @@ impl Login {
 /// In a time that tells nothing but the lengths.
 pub(crate) fn same(given: &[u8], expected: &[u8]) -> bool {
     given.ct_eq(expected).into()
-}
-
-/// Whether a browser asks on behalf of another site.
-pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return false;
-    };
-    let host = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"));
-    host.is_none_or(|(_, host)| Some(host) != text(header::HOST))
 }
 
 #[cfg(test)]
@@ -322,19 +351,26 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_are_told_by_their_origin() {
-        let foreign = |origin: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, HeaderValue::from_static("tv:8090"));
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-            }
-            is_foreign(&headers)
-        };
-        assert!(!foreign(None));
-        assert!(!foreign(Some("http://tv:8090")));
-        for other in ["http://tv", "http://evil.example", "null", "tv:8090"] {
-            assert!(foreign(Some(other)), "{other}");
+    fn an_origin_is_a_scheme_and_a_host_and_nothing_else() {
+        for text in [
+            "http://lampa.mx",
+            "https://tv.example:8443",
+            "http://[::1]:9000",
+            "*",
+        ] {
+            assert!(text.parse::<Origin>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "null",
+            "lampa.mx",
+            "http://",
+            "http://a/",
+            "http://a/b",
+            "http://a?b",
+            "http://u@a",
+        ] {
+            assert_eq!(text.parse::<Origin>(), Err(NoOrigin), "{text}");
         }
     }
 }

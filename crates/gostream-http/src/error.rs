@@ -1,12 +1,11 @@
-//! Errors on the wire: RFC 9457 problem details, and the only place where an
-//! HTTP status is chosen.
+//! Errors on the wire: RFC 9457 problem details, and the only place where an HTTP status is chosen.
 //!
-//! Called by the router for every failure and by the CLI's client to turn a
-//! problem back into a [`ControlError`]. Both ways are exhaustive; a problem
-//! type this version does not know reads as [`ControlError::Failed`].
+//! Called by the router for every failure and by the CLI's client to turn a problem back into a [`ControlError`]. Both
+//! ways are exhaustive; a problem type this version does not know reads as [`ControlError::Failed`].
 
 pub(crate) mod btsets;
 pub(crate) mod documented;
+mod stranger;
 
 use axum::{
     Json,
@@ -17,6 +16,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use self::stranger::Stranger;
 use crate::{
     control::ControlError,
     films::FilmError,
@@ -63,7 +63,7 @@ pub(crate) enum RequestError {
     /// The request lacks the login.
     NoLogin,
     /// A page of another site asks.
-    Foreign,
+    Foreign(Stranger),
     /// Settings were refused, or not written.
     Settings(SettingsError),
     /// The body is longer than so many bytes.
@@ -189,10 +189,10 @@ impl From<&RequestError> for Problem {
                 "the login is missing or wrong".to_owned(),
                 StatusCode::UNAUTHORIZED,
             ),
-            RequestError::Foreign => Self::new(
+            RequestError::Foreign(stranger) => Self::new(
                 FOREIGN,
                 "Foreign page",
-                "a page of another site may ask nothing here".to_owned(),
+                stranger.to_string(),
                 StatusCode::FORBIDDEN,
             ),
             RequestError::Library(error) => error.into(),
@@ -300,6 +300,8 @@ pub(crate) enum Refusal {
     NoLogin,
     /// The client's address is not served, or no longer.
     NotServed,
+    /// A page of another site asks.
+    Stranger(Stranger),
 }
 
 impl From<FilmError> for Refusal {
@@ -323,6 +325,7 @@ impl IntoResponse for Refusal {
                 (StatusCode::FORBIDDEN, kind, xml).into_response()
             }
             Self::NotServed => StatusCode::FORBIDDEN.into_response(),
+            Self::Stranger(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
             Self::NoLogin => (
                 StatusCode::UNAUTHORIZED,
                 [(header::WWW_AUTHENTICATE, CHALLENGE)],
@@ -353,9 +356,6 @@ pub(crate) enum MonitorRefusal {
     /// More come than can be acted upon.
     #[error("too many webhooks wait")]
     Busy,
-    /// The command was sent by the page of another origin.
-    #[error("a page of another origin may not do this")]
-    OtherPage,
     /// The command comes from elsewhere, and no login is set.
     #[error("without a login (web_user, web_token) only this machine may do this")]
     NotHere,
@@ -377,7 +377,7 @@ impl MonitorRefusal {
         match self {
             Self::NoRoute(_) | Self::NoProfiler => StatusCode::NOT_FOUND,
             Self::NoMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::WrongKey | Self::OtherPage | Self::NotHere => StatusCode::FORBIDDEN,
+            Self::WrongKey | Self::NotHere => StatusCode::FORBIDDEN,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -432,7 +432,7 @@ pub(crate) enum ApiRefusal {
     Unknown,
     /// The body or a text in it is too long.
     TooLarge,
-    /// It may be asked from this machine alone, or not by a page of another site.
+    /// It may be asked from this machine alone.
     NotHere,
     /// The link leads nowhere; who streams hears the same as when the torrent cannot be had.
     DeadLink,

@@ -19,6 +19,7 @@ mod film;
 mod films;
 mod looks;
 mod monitor;
+mod origin;
 mod proxy;
 mod settings;
 mod socket;
@@ -26,7 +27,7 @@ mod torrents;
 mod torrserver;
 mod web;
 
-pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses};
+pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses, NoOrigin, Origin};
 pub use api::{ApiParts, Torrents, document, guarded, router, settings_routes};
 pub use config_router::config_routes;
 pub use control::{

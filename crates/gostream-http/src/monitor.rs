@@ -13,10 +13,10 @@
 //! | `GET /debug/pprof/...` | 404: there is no profiler in it |
 //! | `POST /webhook`, `/plex/webhook` | a media server says what a viewer does ([`Notice`]) |
 
+mod command;
 mod exposition;
 mod health;
 mod notice;
-mod origin;
 mod view;
 mod webhook;
 
@@ -125,14 +125,14 @@ async fn ready(State(watched): State<Watched>) -> Response {
 /// Everybody may look, and few may change.
 async fn only_from_here(request: Request, next: Next) -> Response {
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    match origin::may_command(&request) {
+    match command::may_command(&request) {
         Err(refusal) if !looks => refusal.into_response(),
         Ok(()) | Err(_) => next.run(request).await,
     }
 }
 
 async fn restart(State(watched): State<Watched>, request: Request) -> Response {
-    if let Err(refusal) = origin::may_command(&request) {
+    if let Err(refusal) = command::may_command(&request) {
         return refusal.into_response();
     }
     tracing::info!("a restart was asked for at the metrics port");

@@ -1,4 +1,4 @@
-//! A web port: who may connect, how long they may take, and how it ends.
+//! A web port: who may connect, whose pages may ask (origin.rs), how long they may take, and how it ends.
 //!
 //! The binary binds one for each port and serves a router on it. Bounds: connections in all and from one address,
 //! the time and the room for a request's head. A client that is gone without a word is found by the system's
@@ -34,7 +34,7 @@ use socket2::{Domain, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::{access::LiveAccess, error::Refusal};
+use crate::{access::LiveAccess, error::Refusal, origin};
 
 /// Among the extensions of a request that brought the login, where one is set.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +125,8 @@ impl WebPort {
         let admitted = middleware::from_fn_with_state(self.access.clone(), check_client);
         let figures = Arc::clone(&self.figures);
         let counted = middleware::from_fn_with_state(figures, count);
-        let router = router.layer(admitted).layer(counted);
+        let known = middleware::from_fn_with_state(self.access.clone(), origin::check);
+        let router = router.layer(known).layer(admitted).layer(counted);
         let door = Arc::new(Mutex::new(Door::default()));
         let connections = GracefulShutdown::new();
         // Dropping it ends those that are left.

@@ -1,7 +1,6 @@
 //! Who may ask for what: the login of the web ports, with the doors that the API leaves open.
 //!
-//! A page of another site that runs in a browser of the home network is refused whatever it asks: the browser would
-//! send its requests, and even a body of plain text is read here. Open without a login: `/echo`; and where the settings say so, streams, files and playlists of
+//! Open without a login: `/echo`; and where the settings say so, streams, files and playlists of
 //! torrents that are known already, for players that cannot send one. By default they need it: hashes are public, so that
 //! everybody in the network could learn what is in the library, and watch it. A link that would add a torrent always does.
 
@@ -12,17 +11,10 @@ use axum::{
 };
 
 use super::{api::Api, query::Query};
-use crate::{
-    access::is_foreign,
-    error::{ApiRefusal, Refusal},
-    torrents::TorrentId,
-};
+use crate::{error::Refusal, torrents::TorrentId};
 
 /// The middleware.
 pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) -> Response {
-    if is_foreign(request.headers()) {
-        return ApiRefusal::NotHere.into_response();
-    }
     let path = request.uri().path();
     let access = api.access.now();
     let mut allowed = path == "/echo" || access.allows(request.headers());

@@ -188,3 +188,105 @@ async fn a_port_for_this_machine_is_opened_to_others_and_closed_again() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     running.end().await;
 }
+
+fn asked_by(origin: &str, more: &str) -> String {
+    format!("{HEAD}Origin: {origin}\r\n{more}\r\n")
+}
+
+fn listing(origin: &str, login: Login) -> Access {
+    Access {
+        from: vec![Addresses::Loopback],
+        login,
+        cors_origins: vec![origin.parse().unwrap()],
+        ..Access::nobody()
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_refused_until_it_is_listed() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let foreign = asked_by("http://lampa.example", "");
+    let answer = running.ask(&foreign).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let answer = running.ask(&asked_by("http://x", "")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(!answer.contains("access-control"), "{answer}");
+    running
+        .access
+        .set(listing("http://lampa.example", Login::default()));
+    let answer = running.ask(&foreign).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let readable = "access-control-allow-origin: http://lampa.example\r\n";
+    assert!(answer.contains(readable), "{answer}");
+    let other = asked_by("http://evil.example", "");
+    let answer = running.ask(&other).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    running.access.set(listing("*", Login::default()));
+    let answer = running.ask(&other).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_preflight_of_a_listed_page_is_answered_before_the_login() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let token = "secret".to_owned();
+    let login = Login {
+        token,
+        ..Login::default()
+    };
+    let ask = "OPTIONS /movies/Long.mkv HTTP/1.1\r\nHost: tv.example\r\nConnection: close\r\n\
+        Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n\
+        Access-Control-Request-Private-Network: true\r\n";
+    let preflight = |origin: &str| format!("{ask}Origin: {origin}\r\n\r\n");
+    running
+        .access
+        .set(listing("http://lampa.example", login.clone()));
+    let listed = preflight("http://lampa.example");
+    let answer = running.ask(&listed).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for header in [
+        "access-control-allow-origin: http://lampa.example\r\n",
+        "access-control-allow-methods: POST\r\n",
+        "access-control-allow-headers: origin,content-length,content-type,x-requested-with,accept,authorization\r\n",
+        "access-control-allow-private-network: true\r\n",
+    ] {
+        assert!(answer.contains(header), "{header} in {answer}");
+    }
+    let other = running.ask(&preflight("http://evil.example")).await;
+    assert!(!other.unwrap().contains("access-control-allow-origin"));
+    let page = running.ask(&asked_by("http://lampa.example", "")).await;
+    assert!(page.unwrap().starts_with("HTTP/1.1 401"));
+    running.access.set(Access {
+        cors_origins: Vec::new(),
+        ..listing("*", login)
+    });
+    let answer = running.ask(&listed).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(!answer.contains("access-control"), "{answer}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_name_that_was_pointed_at_us_is_not_answered_and_an_address_is() {
+    let library = Library::default();
+    let running = serve(&library, Addresses::Loopback, Login::default());
+    let named = |host| {
+        format!("HEAD /movies/Long.mkv HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+    };
+    for (host, status) in [
+        ("evil.example:8080", "403"),
+        ("192.168.1.5:8080", "200"),
+        ("[::1]:8080", "200"),
+        ("attic.lan", "200"),
+    ] {
+        let answer = running.ask(&named(host)).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{host}: {answer}"
+        );
+    }
+    running.end().await;
+}

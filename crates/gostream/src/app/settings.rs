@@ -246,10 +246,14 @@ mod tests {
                 Form::Ipv4 => json!("192.0.2.1"),
                 Form::Interface => json!("tun9"),
                 Form::Clients => json!("loopback"),
+                Form::Origin => json!("http://other"),
                 Form::OneOf(names) => {
                     json!(names.iter().find(|name| *name != default).unwrap())
                 }
             },
+            Kind::TextList {
+                form: Form::Origin, ..
+            } => json!(["http://other"]),
             Kind::TextList { .. } => json!(["192.0.2.1"]),
             Kind::Object => json!({"a": 1}),
         }

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt::Display, net::Ipv4Addr};
 
 use gostorm::net::Bind;
-use gostream_http::Addresses;
+use gostream_http::{Addresses, Origin};
 use jsonc_parser::{ast, common::Ranged};
 use serde_json::Value;
 use url::Url;
@@ -176,6 +176,7 @@ fn fits(form: Form, text: &str) -> bool {
         Form::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
         Form::Interface => text.parse::<Bind>().is_ok(),
         Form::Clients => text.parse::<Addresses>().is_ok(),
+        Form::Origin => text.parse::<Origin>().is_ok(),
         Form::OneOf(names) => names.iter().any(|name| name.eq_ignore_ascii_case(text)),
     }
 }

@@ -119,6 +119,8 @@ pub enum Form {
     Interface,
     /// Whom the web ports serve: `loopback`, `private`, an address or a network.
     Clients,
+    /// Whose web pages may ask: an origin, or `*`.
+    Origin,
     /// One of these, in any case.
     OneOf(&'static [&'static str]),
 }
@@ -165,6 +167,7 @@ impl fmt::Display for Form {
             Self::Clients => {
                 f.write_str("loopback, private, an address or a network such as 192.168.1.0/24")
             }
+            Self::Origin => f.write_str("an origin such as https://lampa.example, or *"),
             Self::OneOf(names) => {
                 f.write_str("one of")?;
                 for (i, name) in names.iter().filter(|name| !name.is_empty()).enumerate() {

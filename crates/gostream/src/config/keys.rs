@@ -72,7 +72,8 @@ mod tests {
                     | Form::Path
                     | Form::Ipv4
                     | Form::Interface
-                    | Form::Clients => true,
+                    | Form::Clients
+                    | Form::Origin => true,
                 },
                 Kind::Flag { .. } | Kind::TextList { .. } | Kind::Object => true,
             };

@@ -1,6 +1,6 @@
 //! Keys of the web ports: whom they serve, and what a client must know.
 
-use super::row::{PORTS, int, list, port, switch, text, texts_of};
+use super::row::{PORTS, int, port, switch, text, texts_of};
 use crate::config::key::{Form, Key};
 
 /// The rows.
@@ -71,9 +71,14 @@ pub(super) const KEYS: &[Key] = &[
         "Let players that send no login stream torrents that are known, at the API port: whoever guesses a hash then sees what you have, and can watch it.",
     )
     .live(),
-    list(
+    texts_of(
         "cors_origins",
         &[],
-        "Web origins that may call the web ports from a browser.",
-    ),
+        Form::Origin,
+        |c, words| {
+            c.web.access.cors_origins = words.iter().filter_map(|word| word.parse().ok()).collect();
+        },
+        "Origins of web pages that may call the web ports from a browser, or * for all; without a login the ports answer to the host names of these, too.",
+    )
+    .live(),
 ];
