@@ -77,8 +77,10 @@ fn two_thousand_sleeping_films_cost_little_and_hold_no_socket() {
     });
     assert_eq!(sizes.len(), FILMS);
     assert!(sizes.iter().all(|size| *size >= 4_000_000_000));
-    let resident = server.memory("VmRSS:") / MIB;
-    assert!(resident <= 40, "{resident} MiB are resident");
+    // Without the pages of the program's own file, which are many in a debug build and cost nothing that the
+    // system could not take back.
+    let resident = server.memory("RssAnon:") / MIB;
+    assert!(resident <= 16, "{resident} MiB are resident");
     assert_eq!(server.connections(), 0);
 }
 
