@@ -72,7 +72,8 @@ impl SettingsFile {
     }
 
     /// Changes keys, all or none, and returns what the file says then. `null` puts a key back to its default; a secret
-    /// that is masked changes nothing. Makes the file when there is none. Blocks for up to ten seconds.
+    /// that is masked changes nothing. Makes the file, and its directory, when there is none. Blocks for up to ten
+    /// seconds.
     ///
     /// # Errors
     /// All values that cannot be, by key; or that the file is broken, or cannot be written.
@@ -86,6 +87,8 @@ impl SettingsFile {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let directory = directory.unwrap_or(Path::new("."));
+        // That of a first start is not there yet.
+        fs::create_dir_all(directory).map_err(failed)?;
         let _lock = lock(directory).map_err(failed)?;
         let broken = |error: ConfigError| SettingsError::Broken(error.to_string());
         let text = load::read(&self.path).map_err(broken)?;

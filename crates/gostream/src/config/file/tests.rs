@@ -57,6 +57,15 @@ fn a_file_is_made_when_there_is_none_and_is_its_owners_alone() {
 }
 
 #[test]
+fn the_directory_of_a_first_file_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data/config.json");
+    let file = SettingsFile::new(path.clone(), Arc::new(|_| None));
+    file.change(json!({"uid": 5}).as_object().unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(path).unwrap(), "{\n  \"uid\": 5\n}\n");
+}
+
+#[test]
 fn an_open_file_is_closed_to_others_and_a_group_that_was_let_in_stays_so() {
     let case = Case::new(Some("{}"));
     let mut modes = Vec::new();
