@@ -157,12 +157,7 @@ need_streaming_clients() {
   log=$(mktemp)
   mkdir -p "$cache/node"
   if ! command -v btfs >/dev/null; then (apt_install btfs) || true; fi
-  if [ ! -x "$cache/bin/rqbit" ]; then
-    say "installing: rqbit, by cargo (some minutes)"
-    CARGO_TARGET_DIR=$cache/rqbit-target cargo install --quiet --locked --version 9.1.0 --no-default-features \
-      --features rust-tls --root "$cache" rqbit >"$log" 2>&1 || tail -n 5 "$log" >&2
-    rm -rf "$cache/rqbit-target"
-  fi
+  need_rqbit
   if [ ! -e "$cache/node/node_modules/torrent-stream" ] || [ ! -e "$cache/node/node_modules/webtorrent" ]; then
     if command -v npm >/dev/null; then
       say "installing: torrent-stream and webtorrent, by npm"
@@ -172,4 +167,16 @@ need_streaming_clients() {
     fi
   fi
   rm -f "$log"
+}
+
+# rqbit, into the user's cache.
+need_rqbit() {
+  local cache log
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/gostream-bench
+  if [ -x "$cache/bin/rqbit" ]; then return; fi
+  say "installing: rqbit, by cargo (some minutes)"
+  log=$(mktemp)
+  CARGO_TARGET_DIR=$cache/rqbit-target cargo install --quiet --locked --version 9.1.0 --no-default-features \
+    --features rust-tls --root "$cache" rqbit >"$log" 2>&1 || tail -n 5 "$log" >&2
+  rm -rf "$cache/rqbit-target" "$log"
 }

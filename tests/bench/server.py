@@ -20,6 +20,8 @@ class Server:
         config = self.place / "config.json"
         ports = {name: free_port() for name in ("torrent_port", "proxy_listen_port", "api_listen_port", "metrics_port")}
         url = f"http://127.0.0.1:{free_port()}"
+        self.proxy = f"http://127.0.0.1:{ports['proxy_listen_port']}"
+        self.api = f"http://127.0.0.1:{ports['api_listen_port']}"
         config.write_text(json.dumps({**ports, **ALONE, "gostorm_url": url, **(settings or {})}))
         self.command = [binary, "--config", config, "--data-dir", self.place / "data"]
 
