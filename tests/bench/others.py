@@ -60,14 +60,19 @@ class Rqbit:
         self.name = "rqbit" if self.missing else run([self.binary, "--version"], START_S).strip()
 
     @contextlib.contextmanager
-    def ready(self, lab):
+    def running(self, below=None):
+        """(process, URL of its torrents): a server without torrents, which keeps them on tmpfs, or in `below`."""
         api = f"127.0.0.1:{free_port()}"
         command = [self.binary, "--http-api-listen-addr", api, "--disable-dht", "--disable-lsd"]
         command += ["--disable-upnp-port-forward", "--listen-ip", "127.0.0.1", "--listen-port", free_port()]
         command += ["--peer-limit", CONNECTIONS, "server", "start", "--disable-persistence"]
-        url = f"http://{api}/torrents"
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with scratch("rqbit") as place, child([*command, place], **silent) as process:
+        with scratch("rqbit", below) as place, child([*command, place], **silent) as process:
+            yield process, f"http://{api}/torrents"
+
+    @contextlib.contextmanager
+    def ready(self, lab):
+        with self.running() as (process, url):
             lab.hide()
             post(url, pathlib.Path(lab.torrent).read_bytes())
             wait_for(lambda: state(url) == "live")

@@ -17,16 +17,15 @@ import sys
 import time
 import urllib.parse
 
-from clients import child, scratch
+from clients import scratch
 from machine import machine
-from others import CACHE, START_S, post
-from process import MIB, Failure, conclude, cpu_seconds, free_port, peak_memory, run
+from others import START_S, Rqbit, post
+from process import MIB, Failure, conclude, cpu_seconds, peak_memory, run
 from rig import Rig
 from server import Server
 from table import cell, median, table
 
 CPU_BAR = 0.6  # at most this part of rqbit's CPU seconds a GB, over HTTP
-RQBIT = CACHE / "bin" / "rqbit"
 
 
 def arguments():
@@ -63,15 +62,10 @@ def gostream(rig, binary, way):
 
 @contextlib.contextmanager
 def rqbit(rig):
-    """(process, command that reads the film): it connects as soon as the torrent is added, so that is part of the
+    """(process, command that reads the film, what adds the torrent): it connects as soon as the torrent is added, so that is part of the
     reading."""
-    api = f"127.0.0.1:{free_port()}"
-    command = [RQBIT, "--http-api-listen-addr", api, "--disable-dht", "--disable-lsd", "--disable-upnp-port-forward"]
-    command += ["--listen-ip", "127.0.0.1", "--listen-port", free_port(), "server", "start", "--disable-persistence"]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with scratch("rqbit", rig.directory) as place, child([*command, place], **silent) as process:
-        url = f"http://{api}/torrents"
-        answers(f"http://{api}/")
+    with Rqbit().running(rig.directory) as (process, url):
+        answers(url)
         torrent = pathlib.Path(rig.torrent).read_bytes()
         yield process, curl(f"{url}/0/stream/0"), lambda: post(f"{url}?initial_peers={rig.peer}", torrent)
 
@@ -154,8 +148,8 @@ def report(rounds, size):
 
 def main():
     args = arguments()
-    if not RQBIT.exists():
-        raise Failure("rqbit is not there: cargo could not install it")
+    if missing := Rqbit().missing:
+        raise Failure(f"rqbit is not there: {missing}")
     where = machine()
     say("making the file and its torrent")
     with Rig(args.size * MIB, args.piece * MIB) as rig:
