@@ -117,10 +117,10 @@ impl Hasher {
         self.send(key, Job::Forget { key });
     }
 
-    /// The thread of a piece panics over the next that it is given.
+    /// The thread of a piece panics, once, over a piece whose hash is to be `expected`.
     #[cfg(test)]
-    pub(crate) fn panic_next(&self, key: HashKey) {
-        assert!(self.send(key, Job::PanicNext));
+    pub(crate) fn panic_over(&self, key: HashKey, expected: [u8; 20]) {
+        assert!(self.send(key, Job::PanicOver { expected }));
     }
 
     /// Whether there was room in the queue.

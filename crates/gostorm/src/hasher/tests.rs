@@ -220,11 +220,16 @@ fn the_zeros_of_a_hybrids_padding_are_hashed_and_not_held() {
 #[test]
 fn a_thread_that_panics_says_so_and_goes_on_with_others() {
     let mut bench = Bench::new(1);
-    let done = bench.done.clone();
-    assert!(bench.hasher.send(KEY, Job::Panic { done }));
+    let (bad, bytes) = (piece(1), piece(0));
+    bench.hasher.panic_over(KEY, sha1(&bad));
+    let whole = buffer();
+    for slot in 0..21 {
+        bench.fill(&whole, &bad, slot);
+    }
+    bench.advance(KEY, &whole, sha1(&bad), false);
     let said = bench.results.blocking_recv().unwrap();
     assert!(matches!(said, Hashed::Broken), "{said:?}");
-    let (bytes, buffer) = (piece(0), buffer());
+    let buffer = buffer();
     for slot in 0..21 {
         bench.fill(&buffer, &bytes, slot);
         bench.advance(KEY, &buffer, sha1(&bytes), false);

@@ -75,12 +75,9 @@ pub(super) enum Job {
     },
     /// Drop the state.
     Forget { key: HashKey },
-    /// Panic.
+    /// Panic over the piece whose hash is to be this.
     #[cfg(test)]
-    Panic { done: UnboundedSender<Hashed> },
-    /// Panic over the next piece.
-    #[cfg(test)]
-    PanicNext,
+    PanicOver { expected: [u8; 20] },
 }
 
 impl Job {
@@ -90,9 +87,7 @@ impl Job {
             Self::Advance { done, .. } | Self::Leaves { done, .. } => Some(done.clone()),
             Self::Forget { .. } => None,
             #[cfg(test)]
-            Self::PanicNext => None,
-            #[cfg(test)]
-            Self::Panic { done } => Some(done.clone()),
+            Self::PanicOver { .. } => None,
         }
     }
 }
@@ -111,7 +106,7 @@ pub(super) struct Worker {
     pieces: FxHashMap<HashKey, Progress>,
     sweep_at: usize,
     #[cfg(test)]
-    panics: bool,
+    panics_over: Option<[u8; 20]>,
 }
 
 impl Default for Worker {
@@ -120,7 +115,7 @@ impl Default for Worker {
             pieces: FxHashMap::default(),
             sweep_at: SWEEP_MIN,
             #[cfg(test)]
-            panics: false,
+            panics_over: None,
         }
     }
 }
@@ -151,7 +146,10 @@ impl Worker {
                 done,
             } => {
                 #[cfg(test)]
-                assert!(!std::mem::take(&mut self.panics), "as it was told");
+                if self.panics_over == Some(expected) {
+                    self.panics_over = None;
+                    panic!("as it was told");
+                }
                 let Some(hash) = self.advance(key, &buffer, zeros) else {
                     return;
                 };
@@ -194,9 +192,7 @@ impl Worker {
                 self.pieces.remove(&key);
             }
             #[cfg(test)]
-            Job::PanicNext => self.panics = true,
-            #[cfg(test)]
-            Job::Panic { .. } => panic!("as it was told"),
+            Job::PanicOver { expected } => self.panics_over = Some(expected),
         }
     }
 
