@@ -200,8 +200,10 @@ async fn who_listens_hears_that_a_torrent_woke_was_resolved_and_sleeps() {
     let stream = stand.open(&content, &[&seeder]);
     check(&stream, &content, 0, 10_000).await;
     drop(stream);
-    stand.asleep().await;
-    let heard: Vec<Happening> = std::iter::from_fn(|| happenings.try_recv().ok()).collect();
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        heard.push(happenings.recv().await.unwrap());
+    }
     let [
         Happening::Awake(woke),
         Happening::Resolved(resolved),
@@ -211,6 +213,8 @@ async fn who_listens_hears_that_a_torrent_woke_was_resolved_and_sleeps() {
         panic!("{heard:?}");
     };
     assert_eq!([woke, resolved, slept], [hash; 3]);
+    // Who has heard it finds it so.
+    assert!(!stand.engine.is_awake(hash));
     stand.engine.shutdown().await;
 }
 
