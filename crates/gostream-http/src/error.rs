@@ -5,18 +5,25 @@
 
 pub(crate) mod btsets;
 pub(crate) mod documented;
+mod film;
+mod monitor;
 mod stranger;
+mod torrserver;
 
 use axum::{
     Json,
-    extract::multipart::MultipartError,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use self::stranger::Stranger;
+use self::film::status_of;
+pub(crate) use self::{
+    monitor::{MonitorRefusal, Wellness},
+    stranger::Stranger,
+    torrserver::ApiRefusal,
+};
 use crate::{
     control::ControlError,
     films::FilmError,
@@ -332,168 +339,5 @@ impl IntoResponse for Refusal {
             )
                 .into_response(),
         }
-    }
-}
-
-/// Why the metrics port does not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MonitorRefusal {
-    /// There is nothing at that path.
-    #[error("there is nothing at {0}")]
-    NoRoute(String),
-    /// The path exists, but not for that method.
-    #[error("{0} is not possible here")]
-    NoMethod(String),
-    /// A webhook does not bring the key.
-    #[error("the key of this webhook is not webhook_key of the settings")]
-    WrongKey,
-    /// A webhook cannot be read.
-    #[error("the webhook cannot be read: {0}")]
-    Broken(String),
-    /// A body is longer than so many bytes.
-    #[error("the request is longer than {0} bytes")]
-    TooLarge(usize),
-    /// More come than can be acted upon.
-    #[error("too many webhooks wait")]
-    Busy,
-    /// The command comes from elsewhere, and no login is set.
-    #[error("without a login (web_user, web_token) only this machine may do this")]
-    NotHere,
-    /// A profile was asked for.
-    #[error("no profiler is built in; use 'perf record -g -p PID', and heaptrack for memory")]
-    NoProfiler,
-    /// It should have worked.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl MonitorRefusal {
-    /// Whether this is the status by which a body over its limit is reported.
-    pub(crate) fn is_too_large(status: StatusCode) -> bool {
-        status == StatusCode::PAYLOAD_TOO_LARGE
-    }
-
-    const fn status(&self) -> StatusCode {
-        match self {
-            Self::NoRoute(_) | Self::NoProfiler => StatusCode::NOT_FOUND,
-            Self::NoMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::WrongKey | Self::NotHere => StatusCode::FORBIDDEN,
-            Self::Broken(_) => StatusCode::BAD_REQUEST,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
-impl IntoResponse for MonitorRefusal {
-    fn into_response(self) -> Response {
-        let body = serde_json::json!({"error": self.to_string()});
-        (self.status(), Json(body)).into_response()
-    }
-}
-
-/// How a question for the server's health is answered.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Wellness {
-    /// All is as it should be.
-    Well,
-    /// Something is not: whoever asks should not send anybody here.
-    Unwell,
-}
-
-impl Wellness {
-    pub(crate) const fn status(self) -> StatusCode {
-        match self {
-            Self::Well => StatusCode::OK,
-            Self::Unwell => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-}
-
-const fn status_of(error: FilmError) -> StatusCode {
-    match error {
-        FilmError::NotFound => StatusCode::NOT_FOUND,
-        FilmError::IsFolder => StatusCode::CONFLICT,
-        FilmError::Busy | FilmError::Unavailable | FilmError::ShuttingDown => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        FilmError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-        FilmError::Io => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// Why the API port does not do what was asked. Its clients read the status alone: there is no body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ApiRefusal {
-    /// The request makes no sense.
-    Malformed,
-    /// There is no such torrent or file.
-    Unknown,
-    /// The body or a text in it is too long.
-    TooLarge,
-    /// It may be asked from this machine alone.
-    NotHere,
-    /// The link leads nowhere; who streams hears the same as when the torrent cannot be had.
-    DeadLink,
-    /// A bound is reached.
-    Full,
-    /// The torrent cannot be had.
-    Failed,
-    /// The bytes of a film cannot be had.
-    Film(FilmError),
-}
-
-impl From<FilmError> for ApiRefusal {
-    fn from(error: FilmError) -> Self {
-        Self::Film(error)
-    }
-}
-
-impl ApiRefusal {
-    /// Why a form cannot be read; axum's own status tells one that is too long.
-    pub(crate) fn of_form(error: MultipartError) -> Self {
-        if error.status() == RequestError::too_large_status() {
-            Self::TooLarge
-        } else {
-            Self::Malformed
-        }
-    }
-}
-
-impl From<SettingsError> for ApiRefusal {
-    fn from(error: SettingsError) -> Self {
-        tracing::debug!(%error, "a change of settings by the API port is refused");
-        match error {
-            SettingsError::Invalid(_) => Self::Malformed,
-            SettingsError::Broken(_) | SettingsError::Failed(_) => Self::Failed,
-        }
-    }
-}
-
-impl From<TorrentError> for ApiRefusal {
-    fn from(error: TorrentError) -> Self {
-        tracing::debug!(%error, "a request to the API port is refused");
-        match error {
-            TorrentError::BadSource(_) => Self::Malformed,
-            TorrentError::NotFound | TorrentError::NoFile => Self::Unknown,
-            TorrentError::Full(_) => Self::Full,
-            TorrentError::TimedOut | TorrentError::Failed(_) => Self::Failed,
-        }
-    }
-}
-
-impl IntoResponse for ApiRefusal {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Unknown => StatusCode::NOT_FOUND,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotHere => StatusCode::FORBIDDEN,
-            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Failed | Self::DeadLink => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Film(error) => status_of(error),
-        };
-        status.into_response()
     }
 }

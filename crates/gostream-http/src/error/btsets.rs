@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::ApiRefusal;
+use super::torrserver::ApiRefusal;
 use crate::btsets::WrongKind;
 
 impl From<WrongKind> for ApiRefusal {
