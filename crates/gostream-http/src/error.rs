@@ -54,6 +54,7 @@ const CONFLICT: &str = "urn:gostream:problem:conflict";
 const TIMED_OUT: &str = "urn:gostream:problem:timed-out";
 const FAILED: &str = "urn:gostream:problem:failed";
 const TOO_LARGE: &str = "urn:gostream:problem:too-large";
+const TOO_SLOW: &str = "urn:gostream:problem:too-slow";
 const CROWDED: &str = "urn:gostream:problem:crowded";
 const FULL: &str = "urn:gostream:problem:full";
 const LOGIN: &str = "urn:gostream:problem:login";
@@ -77,6 +78,8 @@ pub(crate) enum RequestError {
     TooLarge(usize),
     /// The body broke off.
     BodyLost,
+    /// The body came too slowly.
+    TooSlow,
     /// As many do that as may at a time.
     Crowded,
     /// There is nothing at that path.
@@ -216,6 +219,12 @@ impl From<&RequestError> for Problem {
                 "the request broke off".to_owned(),
                 StatusCode::BAD_REQUEST,
             ),
+            RequestError::TooSlow => Self::new(
+                TOO_SLOW,
+                "Too slow",
+                TOO_SLOW_TEXT.to_owned(),
+                StatusCode::REQUEST_TIMEOUT,
+            ),
             RequestError::Crowded => Self::new(
                 CROWDED,
                 "Crowded",
@@ -249,6 +258,8 @@ impl IntoResponse for RequestError {
         (status, challenge, kind, Json(problem)).into_response()
     }
 }
+
+const TOO_SLOW_TEXT: &str = "the request came too slowly";
 
 /// The media type of a problem document.
 const PROBLEM_TYPE: &str = "application/problem+json";
@@ -309,7 +320,16 @@ pub(crate) enum Refusal {
     NotServed,
     /// A page of another site asks.
     Stranger(Stranger),
+    /// The body is longer than any may be.
+    TooLarge,
+    /// The body came too slowly.
+    TooSlow,
+    /// There are as many connections as may be.
+    Crowded,
 }
+
+/// In how many seconds a client may try again for which there was no connection.
+const CROWDED_SECONDS: u64 = 5;
 
 impl From<FilmError> for Refusal {
     fn from(error: FilmError) -> Self {
@@ -332,6 +352,15 @@ impl IntoResponse for Refusal {
                 (StatusCode::FORBIDDEN, kind, xml).into_response()
             }
             Self::NotServed => StatusCode::FORBIDDEN.into_response(),
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Self::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, format!("{TOO_SLOW_TEXT}\n")).into_response()
+            }
+            Self::Crowded => {
+                let again = [(header::RETRY_AFTER, CROWDED_SECONDS.to_string())];
+                let text = "there are as many connections as may be\n";
+                (StatusCode::SERVICE_UNAVAILABLE, again, text).into_response()
+            }
             Self::Stranger(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
             Self::NoLogin => (
                 StatusCode::UNAUTHORIZED,

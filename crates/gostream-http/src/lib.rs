@@ -23,6 +23,7 @@ mod origin;
 mod proxy;
 mod settings;
 mod socket;
+mod subscriber;
 mod torrents;
 mod torrserver;
 mod web;

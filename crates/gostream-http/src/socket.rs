@@ -17,14 +17,20 @@ use std::{
         },
     },
     path::{Path, PathBuf},
-    time::Duration,
+    pin::pin,
+    sync::Arc,
 };
 
 use axum::Router;
-use tokio::net::UnixListener;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
-/// How long a request may go on after the server was told to stop.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+use crate::web::{AcceptErrors, Serving, with_bounded_bodies};
+
+/// Connections at a time.
+const CONNECTIONS_MAX: usize = 256;
 
 /// The longest path of a Unix socket, in bytes: 108 with its NUL (unix(7)).
 const SOCKET_PATH_MAX: usize = 107;
@@ -121,37 +127,43 @@ impl ControlSocket {
     }
 
     /// Answers requests by `router` until `shutdown` completes; what is still running
-    /// after a grace of 2 s is cut off.
-    ///
-    /// # Errors
-    /// When accepting connections fails for good.
-    pub async fn serve(
-        self,
-        router: Router,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+    /// after a grace of 2 s is cut off. There are [`CONNECTIONS_MAX`] connections at
+    /// most; further clients wait.
+    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
         let Self { listener, file } = self;
-        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(async move {
-                shutdown.await;
-                // The receiver lives in the other branch of the select below.
-                let _ = stopping.send(true);
-            })
-            .into_future();
-        let cut_off = async {
-            if stopped.wait_for(|stop| *stop).await.is_ok() {
-                tokio::time::sleep(SHUTDOWN_GRACE).await;
-            } else {
-                std::future::pending::<()>().await;
+        let router = with_bounded_bodies(router);
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut serving = Serving::default();
+        let mut errors = AcceptErrors::default();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                (stream, place) = accept(&listener, &places, &mut errors) => {
+                    serving.add(stream, router.clone(), place);
+                }
+                () = serving.ended() => {}
+                () = &mut shutdown => break,
             }
-        };
-        let result = tokio::select! {
-            result = served => result,
-            () = cut_off => Ok(()),
-        };
+        }
+        drop(listener);
+        serving.end().await;
         drop(file);
-        result
+    }
+}
+
+/// The next connection, with a place for it.
+async fn accept(
+    listener: &UnixListener,
+    places: &Arc<Semaphore>,
+    errors: &mut AcceptErrors,
+) -> (UnixStream, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => errors.met(&error).await,
+        }
     }
 }
 

@@ -60,6 +60,7 @@ documented_problems! {
     /// Those of a request with a body.
     WithBody {
         BAD_REQUEST: "A part of the request cannot be.",
+        REQUEST_TIMEOUT: "The body came too slowly.",
         PAYLOAD_TOO_LARGE: "The body is too long.",
     }
     /// Those of a request that takes a place for long.

@@ -2,7 +2,7 @@
 //!
 //! Both are answered at once; what they tell ([`Notice`](super::notice::Notice)) is acted upon later by who implements
 //! [`Monitor`](super::view::Monitor). Plex posts a form with a field `payload` and at times a picture, Jellyfin JSON that it
-//! calls text. Bounds: 10 MiB and 30 s for a body. Media servers repeat what is wrong with every event, so each kind of
+//! calls text. Bound: 10 MiB for a body. Media servers repeat what is wrong with every event, so each kind of
 //! mistake is warned of once.
 
 mod ids;
@@ -11,12 +11,9 @@ mod lenient;
 mod plex;
 mod repair;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use axum::{
@@ -38,9 +35,6 @@ use crate::{access::same, error::MonitorRefusal};
 
 /// The longest body: a picture may come along.
 const BODY_LEN_MAX: usize = 10 << 20;
-
-/// How long it may take to come.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// What the handlers keep.
 struct Webhooks {
@@ -100,10 +94,10 @@ async fn receive(
         webhooks.warn(Mistake::WrongKey, "its ?key= is not webhook_key");
         return MonitorRefusal::WrongKey.into_response();
     }
-    let body = match tokio::time::timeout(BODY_TIME, payload(request)).await {
-        Ok(Ok(Some(body))) => body,
-        Ok(Ok(None)) => return ignored("no payload"),
-        Ok(Err(refusal)) => {
+    let body = match payload(request).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return ignored("no payload"),
+        Err(refusal) => {
             let mistake = if matches!(refusal, MonitorRefusal::TooLarge(_)) {
                 Mistake::TooLarge
             } else {
@@ -111,9 +105,6 @@ async fn receive(
             };
             webhooks.warn(mistake, &refusal.to_string());
             return refusal.into_response();
-        }
-        Err(_) => {
-            return MonitorRefusal::Broken("it did not come in time".to_owned()).into_response();
         }
     };
     match read(&body) {

@@ -1,7 +1,5 @@
 //! Bodies: JSON in, whatever the Content-Type says, and JSON out.
 
-use std::time::Duration;
-
 use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, header},
@@ -15,34 +13,25 @@ use crate::error::ApiRefusal;
 /// The longest body with JSON, in bytes: room for the data that clients keep with a torrent.
 const JSON_LEN_MAX: usize = 1024 * 1024;
 
-/// How long a client may take to send it.
-const JSON_TIME: Duration = Duration::from_secs(30);
-
 /// Reads a body that is JSON.
 pub(super) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, ApiRefusal> {
-    let bytes = whole(headers, body, JSON_LEN_MAX, JSON_TIME).await?;
+    let bytes = whole(headers, body, JSON_LEN_MAX).await?;
     serde_json::from_slice(&bytes).map_err(|_| ApiRefusal::Malformed)
 }
 
 /// Reads a whole body; one that says that it is too long is not read at all.
-async fn whole(
-    headers: &HeaderMap,
-    body: Body,
-    len_max: usize,
-    time: Duration,
-) -> Result<Bytes, ApiRefusal> {
+async fn whole(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes, ApiRefusal> {
     if announced_len(headers).is_some_and(|len| len > len_max as u64) {
         return Err(ApiRefusal::TooLarge);
     }
-    let read = tokio::time::timeout(time, to_bytes(body, len_max)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes),
+    match to_bytes(body, len_max).await {
+        Ok(bytes) => Ok(bytes),
         // It broke off, or went on beyond the bound.
-        Ok(Err(error)) if is_too_long(&error) => Err(ApiRefusal::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(ApiRefusal::Malformed),
+        Err(error) if is_too_long(&error) => Err(ApiRefusal::TooLarge),
+        Err(_) => Err(ApiRefusal::Malformed),
     }
 }
 

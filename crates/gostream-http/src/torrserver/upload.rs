@@ -3,8 +3,6 @@
 //! One good file is answered by its torrent, several by a list. At most [`UPLOAD_LEN_MAX`] bytes in all, and a few
 //! uploads at a time: their bytes are in memory.
 
-use std::time::Duration;
-
 use axum::{
     extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request, State},
     response::Response,
@@ -20,8 +18,6 @@ use crate::{
 const UPLOAD_LEN_MAX: usize = 32 * 1024 * 1024;
 /// The most files in it.
 const FILES_MAX: usize = 64;
-/// How long a client may take to send it.
-const TIME_MAX: Duration = Duration::from_secs(300);
 
 /// What a form has.
 #[derive(Default)]
@@ -45,8 +41,7 @@ pub(super) async fn upload(
         return Err(ApiRefusal::TooLarge);
     }
     let _place = api.uploads.try_acquire().map_err(|_| ApiRefusal::Full)?;
-    let form = tokio::time::timeout(TIME_MAX, read(request)).await;
-    let form = form.map_err(|_| ApiRefusal::Malformed)??;
+    let form = read(request).await?;
     let mut added = Vec::new();
     for file in form.files {
         let new = NewTorrent {

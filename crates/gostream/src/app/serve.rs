@@ -43,7 +43,7 @@ pub(crate) struct Server {
     watching: Watching,
     /// Ends the control socket and the web ports but that of the metrics.
     stop_ports: CancellationToken,
-    socket: JoinHandle<std::io::Result<()>>,
+    socket: JoinHandle<()>,
     settings: LiveSettings,
     web: Vec<JoinHandle<()>>,
     web_greeting: Vec<String>,
@@ -180,7 +180,7 @@ impl Server {
         let socket_path = context.directories.control_socket();
         let control = ControlSocket::bind(&socket_path)?;
         let access = LiveAccess::new(context.config.web.access.clone());
-        let mut web = WebPorts::bind(&context.config.web, &access)?;
+        let mut web = WebPorts::bind(&context.config, &access)?;
         let web_greeting = web.greeting();
         let settings = LiveSettings::new(context, parts.engine.clone(), access);
         parts.warm.start(parts.read_deadline);
@@ -298,8 +298,8 @@ impl Server {
                 tracing::error!(%error, "a web port ended badly");
             }
         }
-        if let Ok(Err(error)) = self.socket.await {
-            tracing::warn!(%error, "the control socket ended badly");
+        if let Err(error) = self.socket.await {
+            tracing::error!(%error, "the control socket ended badly");
         }
         self.parts.close().await;
     }

@@ -9,8 +9,9 @@ use gostream_http::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::descriptors;
 use crate::cli::Failure;
-use crate::config::WebSettings;
+use crate::config::Config;
 
 /// What Jellyfin listens at unless it is told otherwise.
 const JELLYFIN_PORT: u16 = 8096;
@@ -25,12 +26,18 @@ pub(super) struct WebPorts {
 }
 
 impl WebPorts {
-    /// Binds those that the settings open.
-    pub(super) fn bind(settings: &WebSettings, access: &LiveAccess) -> Result<Self, Failure> {
+    /// Binds those that the settings open, each for as many connections as there are descriptors.
+    pub(super) fn bind(config: &Config, access: &LiveAccess) -> Result<Self, Failure> {
+        let (engine, settings) = (&config.engine, &config.web);
+        let connections = descriptors::per_web_port(engine.connections_max, engine.half_open_max);
+        let open = |key, port| {
+            let port = bind(key, port, access)?;
+            Ok::<_, Failure>(port.map(|port| port.at_most(connections)))
+        };
         Ok(Self {
-            api: bind("api_listen_port", settings.api_port, access)?,
-            proxy: bind("proxy_listen_port", settings.proxy_port, access)?,
-            monitor: bind("metrics_port", settings.metrics_port, access)?,
+            api: open("api_listen_port", settings.api_port)?,
+            proxy: open("proxy_listen_port", settings.proxy_port)?,
+            monitor: open("metrics_port", settings.metrics_port)?,
             webhook_key: settings.webhook_key.clone(),
             access: access.clone(),
         })
