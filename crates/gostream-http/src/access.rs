@@ -13,8 +13,10 @@ use std::{
 use axum::http::{HeaderMap, Uri, header, uri::Authority};
 use data_encoding::BASE64;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq as _};
 use tokio::sync::watch;
+
+use crate::attempts::Attempts;
 
 /// From where, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,18 +70,27 @@ impl Access {
 
 /// The access to the ports of a running server, which may be changed. Clones share it.
 #[derive(Debug, Clone)]
-pub struct LiveAccess(Arc<watch::Sender<Arc<Access>>>);
+pub struct LiveAccess(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    access: watch::Sender<Arc<Access>>,
+    attempts: Attempts,
+}
 
 impl LiveAccess {
     /// As it is at first.
     pub fn new(access: Access) -> Self {
-        Self(Arc::new(watch::Sender::new(Arc::new(access))))
+        Self(Arc::new(Shared {
+            access: watch::Sender::new(Arc::new(access)),
+            attempts: Attempts::default(),
+        }))
     }
 
     /// Another one from now on: for each request, and where it serves others than this machine for the first time or no
     /// longer, for the listening sockets too.
     pub fn set(&self, access: Access) {
-        self.0.send_if_modified(|now| {
+        self.0.access.send_if_modified(|now| {
             let changed = **now != access;
             if changed {
                 *now = Arc::new(access);
@@ -90,12 +101,17 @@ impl LiveAccess {
 
     /// As it is.
     pub fn now(&self) -> Arc<Access> {
-        Arc::clone(&self.0.borrow())
+        Arc::clone(&self.0.access.borrow())
     }
 
     /// Changes with it.
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<Access>> {
-        self.0.subscribe()
+        self.0.access.subscribe()
+    }
+
+    /// The wrong logins at all of the ports.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
     }
 }
 
@@ -243,9 +259,16 @@ impl Login {
     }
 }
 
-/// In a time that tells nothing but the lengths.
+/// In a time that depends on the length of what is given and on nothing else; what is expected is not empty.
 pub(crate) fn same(given: &[u8], expected: &[u8]) -> bool {
-    given.ct_eq(expected).into()
+    let again = expected.iter().cycle();
+    let equal = given
+        .iter()
+        .zip(again)
+        .fold(Choice::from(1), |equal, (given, expected)| {
+            equal & given.ct_eq(expected)
+        });
+    (equal & given.len().ct_eq(&expected.len())).into()
 }
 
 #[cfg(test)]
@@ -337,6 +360,21 @@ mod tests {
             &format!("Basic {}", BASE64.encode(b"ann:a:c"))
         ));
         assert!(!login.is_in(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn only_the_same_bytes_are_the_same() {
+        assert!(same(b"secret", b"secret"));
+        for other in [
+            &b""[..],
+            b"s",
+            b"secre",
+            b"secrets",
+            b"secretsecret",
+            b"Secret",
+        ] {
+            assert!(!same(other, b"secret"), "{other:?}");
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ use crate::{
     control::{BODY_LEN_MAX, LibraryControl},
     error::{Problem, RequestError},
     events::Events,
+    login,
     settings::SettingsControl,
 };
 
@@ -105,14 +106,11 @@ pub fn guarded(router: Router, access: LiveAccess) -> Router {
 
 async fn guard(
     State(access): State<LiveAccess>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, RequestError> {
-    if access.now().allows(request.headers()) {
-        Ok(next.run(request).await)
-    } else {
-        Err(RequestError::NoLogin)
-    }
+    login::check(&access, &mut request)?;
+    Ok(next.run(request).await)
 }
 
 /// The OpenAPI document of the versioned API, as JSON in lines.

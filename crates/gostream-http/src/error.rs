@@ -6,6 +6,7 @@
 pub(crate) mod btsets;
 pub(crate) mod documented;
 mod film;
+mod login;
 mod monitor;
 mod stranger;
 mod torrserver;
@@ -27,6 +28,7 @@ pub(crate) use self::{
 use crate::{
     control::ControlError,
     films::FilmError,
+    login::NoLogin,
     settings::{SettingsError, WrongSetting},
     torrents::TorrentError,
 };
@@ -57,7 +59,7 @@ const TOO_LARGE: &str = "urn:gostream:problem:too-large";
 const TOO_SLOW: &str = "urn:gostream:problem:too-slow";
 const CROWDED: &str = "urn:gostream:problem:crowded";
 const FULL: &str = "urn:gostream:problem:full";
-const LOGIN: &str = "urn:gostream:problem:login";
+const NOT_HERE: &str = "urn:gostream:problem:not-here";
 const FOREIGN: &str = "urn:gostream:problem:foreign";
 const METHOD: &str = "urn:gostream:problem:method-not-allowed";
 
@@ -69,7 +71,9 @@ pub(crate) enum RequestError {
     /// A torrent cannot be had.
     Torrent(TorrentError),
     /// The request lacks the login.
-    NoLogin,
+    NoLogin(NoLogin),
+    /// It is a command from elsewhere, and no login is set.
+    NotHere,
     /// A page of another site asks.
     Foreign(Stranger),
     /// Settings were refused, or not written.
@@ -109,6 +113,12 @@ impl From<TorrentError> for RequestError {
 impl From<ControlError> for RequestError {
     fn from(error: ControlError) -> Self {
         Self::Library(error)
+    }
+}
+
+impl From<NoLogin> for RequestError {
+    fn from(refused: NoLogin) -> Self {
+        Self::NoLogin(refused)
     }
 }
 
@@ -174,6 +184,16 @@ impl From<&SettingsError> for Problem {
     }
 }
 
+impl From<&NoLogin> for Problem {
+    fn from(refused: &NoLogin) -> Self {
+        let (kind, title) = match refused {
+            NoLogin::Missing => ("urn:gostream:problem:login", "Login needed"),
+            NoLogin::LockedOut(_) => ("urn:gostream:problem:locked-out", "Locked out"),
+        };
+        Self::new(kind, title, refused.to_string(), refused.status())
+    }
+}
+
 impl From<&TorrentError> for Problem {
     fn from(error: &TorrentError) -> Self {
         let (kind, title, status) = match error {
@@ -193,11 +213,12 @@ impl From<&RequestError> for Problem {
     fn from(error: &RequestError) -> Self {
         match error {
             RequestError::Torrent(error) => error.into(),
-            RequestError::NoLogin => Self::new(
-                LOGIN,
-                "Login needed",
-                "the login is missing or wrong".to_owned(),
-                StatusCode::UNAUTHORIZED,
+            RequestError::NoLogin(refused) => refused.into(),
+            RequestError::NotHere => Self::new(
+                NOT_HERE,
+                "Not from here",
+                MonitorRefusal::NotHere.to_string(),
+                StatusCode::FORBIDDEN,
             ),
             RequestError::Foreign(stranger) => Self::new(
                 FOREIGN,
@@ -253,9 +274,12 @@ impl IntoResponse for RequestError {
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, PROBLEM_TYPE)];
-        let challenge = matches!(self, Self::NoLogin).then_some(CHALLENGE);
-        let challenge = challenge.map(|realm| [(header::WWW_AUTHENTICATE, realm)]);
-        (status, challenge, kind, Json(problem)).into_response()
+        let hint = if let Self::NoLogin(refused) = &self {
+            Some([refused.hint()])
+        } else {
+            None
+        };
+        (status, hint, kind, Json(problem)).into_response()
     }
 }
 
@@ -263,9 +287,6 @@ const TOO_SLOW_TEXT: &str = "the request came too slowly";
 
 /// The media type of a problem document.
 const PROBLEM_TYPE: &str = "application/problem+json";
-
-/// What is asked of a client without the login. Without quotes around the realm, as TorrServer's clients expect it.
-const CHALLENGE: &str = "Basic realm=Authorization Required";
 
 /// The answer to what was done and has nothing to tell.
 pub(crate) struct Done;
@@ -315,7 +336,7 @@ pub(crate) enum Refusal {
     /// WebDAV lists a folder at a time; the body says so.
     WholeTree(&'static str),
     /// The request lacks the login.
-    NoLogin,
+    NoLogin(NoLogin),
     /// The client's address is not served, or no longer.
     NotServed,
     /// A page of another site asks.
@@ -362,11 +383,7 @@ impl IntoResponse for Refusal {
                 (StatusCode::SERVICE_UNAVAILABLE, again, text).into_response()
             }
             Self::Stranger(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
-            Self::NoLogin => (
-                StatusCode::UNAUTHORIZED,
-                [(header::WWW_AUTHENTICATE, CHALLENGE)],
-            )
-                .into_response(),
+            Self::NoLogin(refused) => (refused.status(), [refused.hint()]).into_response(),
         }
     }
 }

@@ -8,8 +8,11 @@
 
 mod access;
 mod api;
+mod attempts;
 mod base64;
 pub mod btsets;
+mod client;
+mod command;
 mod config_router;
 mod control;
 mod error;
@@ -17,6 +20,7 @@ mod event;
 mod events;
 mod film;
 mod films;
+mod login;
 mod looks;
 mod monitor;
 mod origin;

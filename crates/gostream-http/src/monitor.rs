@@ -13,7 +13,6 @@
 //! | `GET /debug/pprof/...` | 404: there is no profiler in it |
 //! | `POST /webhook`, `/plex/webhook` | a media server says what a viewer does ([`Notice`]) |
 
-mod command;
 mod exposition;
 mod health;
 mod notice;
@@ -37,14 +36,20 @@ pub use self::exposition::{Family, HistogramSample, Kind, Labels, Sample};
 pub use self::health::{Check, Health};
 pub use self::notice::{Event, Notice, Section};
 pub use self::view::Monitor;
-use crate::error::MonitorRefusal;
+use crate::{access::LiveAccess, command::MayCommand, error::MonitorRefusal};
 
 type Watched = Arc<dyn Monitor>;
 
 /// The routes of the metrics port. With a `webhook_key`, webhooks must bring it as `?key=`. `config` has those of the
-/// settings, which only those may change who may restart.
-pub fn monitor(monitor: Arc<dyn Monitor>, webhook_key: &str, config: Router) -> Router {
-    let webhook = webhook::route(Arc::clone(&monitor), webhook_key).fallback(no_method);
+/// settings, which only those may change who may restart. Wrong keys count as wrong logins of `access`.
+pub fn monitor(
+    monitor: Arc<dyn Monitor>,
+    webhook_key: &str,
+    access: &LiveAccess,
+    config: Router,
+) -> Router {
+    let webhook = webhook::route(Arc::clone(&monitor), webhook_key, access.clone());
+    let webhook = webhook.fallback(no_method);
     let only = |methods: MethodRouter<Watched>| methods.fallback(no_method);
     Router::new()
         .route("/metrics", only(get(metrics)))
@@ -125,15 +130,16 @@ async fn ready(State(watched): State<Watched>) -> Response {
 /// Everybody may look, and few may change.
 async fn only_from_here(request: Request, next: Next) -> Response {
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    match command::may_command(&request) {
-        Err(refusal) if !looks => refusal.into_response(),
-        Ok(()) | Err(_) => next.run(request).await,
+    if looks || MayCommand::of(request.extensions(), request.headers()).0 {
+        next.run(request).await
+    } else {
+        MonitorRefusal::NotHere.into_response()
     }
 }
 
-async fn restart(State(watched): State<Watched>, request: Request) -> Response {
-    if let Err(refusal) = command::may_command(&request) {
-        return refusal.into_response();
+async fn restart(State(watched): State<Watched>, MayCommand(may): MayCommand) -> Response {
+    if !may {
+        return MonitorRefusal::NotHere.into_response();
     }
     tracing::info!("a restart was asked for at the metrics port");
     watched.restart();

@@ -1,7 +1,9 @@
 //! Which web pages may ask something of the web ports: our own, and those of the setting `cors_origins`.
 //!
 //! A browser in the home network runs pages of anybody, and sends what they ask (CSRF). It says whose page asks, so
-//! another's is refused; without `cors_origins` no page of another site can read an answer either (CORS). A page can
+//! another's is refused; without `cors_origins` no page of another site can read an answer either (CORS). Pictures, films,
+//! frames and links of another's page are let through, since they only look, and marked, so that no GET adds anything for
+//! them ([`Elsewhere`]). A page can
 //! also point a name of its own at this machine, and is then our own page to the browser (DNS rebinding): where no
 //! login is set, which such a page lacks, only names are answered that nobody can register.
 
@@ -31,13 +33,20 @@ const HEADERS: [HeaderName; 6] = [
     header::AUTHORIZATION,
 ];
 
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Domains that nobody can register: of mDNS, of routers, RFC 8375, and what ICANN keeps for private use.
 const HOME_DOMAINS: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localhost"];
+
+/// Among the extensions of a request that a page of another site may have had a browser send, by a picture, a film, a
+/// frame or a link: it may look, and add or change nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elsewhere;
 
 /// The middleware, before that of the login: a browser sends no login with a preflight.
 pub(crate) async fn check(
     State(access): State<LiveAccess>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let access = access.now();
@@ -47,6 +56,9 @@ pub(crate) async fn check(
         } else {
             Refusal::Stranger(stranger).into_response()
         };
+    }
+    if may_be_elsewhere(&access, request.headers()) {
+        request.extensions_mut().insert(Elsewhere);
     }
     // WebDAV has a use of its own for OPTIONS.
     let asks_itself = request.method() != Method::OPTIONS || is_preflight(&request);
@@ -100,8 +112,47 @@ fn is_known_page(access: &Access, request: &Request) -> bool {
         request.method().as_str(),
         "GET" | "HEAD" | "OPTIONS" | "PROPFIND"
     );
-    let sent_by = text(headers, &HeaderName::from_static("sec-fetch-site"));
+    let sent_by = text(headers, &SEC_FETCH_SITE);
     reads || !matches!(sent_by, Some("cross-site" | "same-site"))
+}
+
+/// Whether another's page may be behind a request that only looks. A browser tells of it by `Sec-Fetch-Site`, to secure
+/// addresses and to this machine alone; or by `Referer`, unless the page forbids it. One that tells nothing is taken for
+/// such a page's; a player or an app, which is no browser, is not.
+fn may_be_elsewhere(access: &Access, headers: &HeaderMap) -> bool {
+    let listed = |origin: &str| {
+        access
+            .cors_origins
+            .iter()
+            .any(|listed| listed.covers(origin))
+    };
+    let is_known = |origin: &str| is_own(origin, headers) || listed(origin);
+    // `*` lists even those that do not say who they are.
+    if listed("") {
+        return false;
+    }
+    if let Some(origin) = text(headers, &header::ORIGIN) {
+        return !is_known(origin);
+    }
+    let page = text(headers, &header::REFERER).map(origin_of);
+    match text(headers, &SEC_FETCH_SITE) {
+        Some("same-origin" | "none") => false,
+        Some(_) => !page.is_some_and(is_known),
+        None => page.map_or_else(|| is_browser(headers), |page| !is_known(page)),
+    }
+}
+
+/// The origin of an address: scheme, host and port.
+fn origin_of(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |scheme| scheme + 3);
+    let rest = address[host..].find(['/', '?', '#']);
+    rest.map_or(address, |len| &address[..host + len])
+}
+
+/// Players and apps call themselves otherwise, or do not ask for a language.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let agent = text(headers, &header::USER_AGENT).unwrap_or_default();
+    agent.starts_with("Mozilla/") && headers.contains_key(header::ACCEPT_LANGUAGE)
 }
 
 /// Whether the page came from where it asks.
@@ -143,6 +194,10 @@ fn is_named_as_at_home(access: &Access, headers: &HeaderMap) -> bool {
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod browsers;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -15,7 +15,6 @@ mod wire;
 
 use std::{
     io,
-    net::IpAddr,
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -34,18 +33,10 @@ use self::{
     door::{CONNECTIONS_MAX, Door, Entrance},
     listeners::Listeners,
 };
-use crate::{access::LiveAccess, error::Refusal, origin};
-
-/// Among the extensions of a request that brought the login, where one is set.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LoggedIn;
+use crate::{access::LiveAccess, client::Client, error::Refusal, login, origin};
 
 /// How soon a port is bound again that could not be when whom it serves changed.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
-
-/// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Client(pub(crate) IpAddr);
 
 /// A bound port that nobody serves yet.
 #[derive(Debug)]
@@ -197,14 +188,10 @@ async fn check_login(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let access = access.now();
-    if !access.allows(request.headers()) {
-        return Refusal::NoLogin.into_response();
+    match login::check(&access, &mut request) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => Refusal::NoLogin(refused).into_response(),
     }
-    if access.asks_login() {
-        request.extensions_mut().insert(LoggedIn);
-    }
-    next.run(request).await
 }
 
 async fn count(State(figures): State<Arc<WebFigures>>, request: Request, next: Next) -> Response {

@@ -12,6 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::request::{body_error, no_method};
 use crate::{
+    command::MayCommand,
     control::ControlError,
     error::{
         RequestError,
@@ -49,7 +50,8 @@ async fn describe(State(settings): Settings) -> Json<Vec<SettingInfo>> {
 /// Changes keys, all of them or none.
 ///
 /// The body is an object of dotted keys and their values. `null` puts a key back to its default; a secret that is sent
-/// back as `***` stays as it is. What is wrong is listed by key in `errors`.
+/// back as `***` stays as it is. What is wrong is listed by key in `errors`. Where no login is set, only programs of the
+/// server's own machine may do this.
 #[utoipa::path(
     patch,
     path = "/api/v1/settings",
@@ -60,8 +62,12 @@ async fn describe(State(settings): Settings) -> Json<Vec<SettingInfo>> {
 )]
 async fn change(
     State(settings): Settings,
+    MayCommand(may): MayCommand,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<SettingsChange>, RequestError> {
+    if !may {
+        return Err(RequestError::NotHere);
+    }
     Ok(Json(settings.set(read(body)?).await?))
 }
 

@@ -45,7 +45,8 @@ documented_problems! {
     /// Those that any request may have.
     AnyRequest {
         UNAUTHORIZED: "The login is missing or wrong.",
-        FORBIDDEN: "A page of another site asks.",
+        FORBIDDEN: "A page of another site asks, or somebody else who may not.",
+        TOO_MANY_REQUESTS: "Too many wrong logins came from this address.",
         INTERNAL_SERVER_ERROR: "The server failed; the text says at what.",
     }
     /// Those of a request that names something.

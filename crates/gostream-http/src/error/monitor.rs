@@ -6,6 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::login::NoLogin;
+
 /// Why the metrics port does not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MonitorRefusal {
@@ -18,6 +20,9 @@ pub(crate) enum MonitorRefusal {
     /// A webhook does not bring the key.
     #[error("the key of this webhook is not webhook_key of the settings")]
     WrongKey,
+    /// Too many keys were wrong.
+    #[error("{0}")]
+    LockedOut(NoLogin),
     /// A webhook cannot be read.
     #[error("the webhook cannot be read: {0}")]
     Broken(String),
@@ -44,11 +49,12 @@ impl MonitorRefusal {
         status == StatusCode::PAYLOAD_TOO_LARGE
     }
 
-    const fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self {
             Self::NoRoute(_) | Self::NoProfiler => StatusCode::NOT_FOUND,
             Self::NoMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongKey | Self::NotHere => StatusCode::FORBIDDEN,
+            Self::LockedOut(refused) => refused.status(),
             Self::Broken(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -60,7 +66,12 @@ impl MonitorRefusal {
 impl IntoResponse for MonitorRefusal {
     fn into_response(self) -> Response {
         let body = serde_json::json!({"error": self.to_string()});
-        (self.status(), Json(body)).into_response()
+        let hint = if let Self::LockedOut(refused) = &self {
+            Some([refused.hint()])
+        } else {
+            None
+        };
+        (self.status(), hint, Json(body)).into_response()
     }
 }
 

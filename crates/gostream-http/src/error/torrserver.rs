@@ -9,6 +9,9 @@ use axum::{
 use super::film::status_of;
 use crate::{films::FilmError, settings::SettingsError, torrents::TorrentError};
 
+const ELSEWHERE: &str = "a link in a browser adds and changes nothing here, since a page of another site may be \
+    behind it; add the torrent by an app or POST /torrents, or list the page's origin in cors_origins\n";
+
 /// Why the API port does not do what was asked. Its clients read the status alone: there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiRefusal {
@@ -18,8 +21,10 @@ pub(crate) enum ApiRefusal {
     Unknown,
     /// The body or a text in it is too long.
     TooLarge,
-    /// It may be asked from this machine alone.
+    /// It may be asked from this machine alone, or with the login.
     NotHere,
+    /// A page of another site may be behind a link that adds something.
+    Elsewhere,
     /// The link leads nowhere; who streams hears the same as when the torrent cannot be had.
     DeadLink,
     /// A bound is reached.
@@ -71,11 +76,15 @@ impl From<TorrentError> for ApiRefusal {
 
 impl IntoResponse for ApiRefusal {
     fn into_response(self) -> Response {
+        if self == Self::Elsewhere {
+            // A person may see it.
+            return (StatusCode::FORBIDDEN, ELSEWHERE).into_response();
+        }
         let status = match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotHere => StatusCode::FORBIDDEN,
+            Self::NotHere | Self::Elsewhere => StatusCode::FORBIDDEN,
             Self::Full => StatusCode::INSUFFICIENT_STORAGE,
             Self::Failed | Self::DeadLink => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Film(error) => status_of(error),

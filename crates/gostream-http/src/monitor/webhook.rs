@@ -31,7 +31,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{notice::Told, view::Monitor};
-use crate::{access::same, error::MonitorRefusal};
+use crate::{
+    access::{LiveAccess, same},
+    client::Client,
+    error::MonitorRefusal,
+    login::NoLogin,
+};
 
 /// The longest body: a picture may come along.
 const BODY_LEN_MAX: usize = 10 << 20;
@@ -40,6 +45,7 @@ const BODY_LEN_MAX: usize = 10 << 20;
 struct Webhooks {
     monitor: Arc<dyn Monitor>,
     key: String,
+    access: LiveAccess,
     warned: [AtomicBool; MISTAKES],
 }
 
@@ -64,8 +70,23 @@ impl Webhooks {
         }
     }
 
-    fn allows(&self, key: &str) -> bool {
-        self.key.is_empty() || same(key.as_bytes(), self.key.as_bytes())
+    /// Whether a webhook with this key is taken.
+    fn check(&self, key: &str, client: Option<&Client>) -> Result<(), MonitorRefusal> {
+        if self.key.is_empty() {
+            return Ok(());
+        }
+        let attempts = self.access.attempts();
+        let client = client.filter(|_| !key.is_empty());
+        if let Some(time) = client.and_then(|client| attempts.locked_for(client.0)) {
+            return Err(MonitorRefusal::LockedOut(NoLogin::LockedOut(time)));
+        }
+        if same(key.as_bytes(), self.key.as_bytes()) {
+            return Ok(());
+        }
+        if let Some(client) = client {
+            attempts.count(client.0, key.as_bytes());
+        }
+        Err(MonitorRefusal::WrongKey)
     }
 }
 
@@ -76,10 +97,11 @@ struct Asked {
 }
 
 /// The one route, at whatever path it is mounted. With a `key`, webhooks must bring it.
-pub(super) fn route(monitor: Arc<dyn Monitor>, key: &str) -> MethodRouter {
+pub(super) fn route(monitor: Arc<dyn Monitor>, key: &str, access: LiveAccess) -> MethodRouter {
     post(receive).with_state(Arc::new(Webhooks {
         monitor,
         key: key.to_owned(),
+        access,
         warned: Default::default(),
     }))
 }
@@ -90,9 +112,9 @@ async fn receive(
     request: Request,
 ) -> Response {
     let key = asked.map(|Query(asked)| asked.key).unwrap_or_default();
-    if !webhooks.allows(&key) {
+    if let Err(refusal) = webhooks.check(&key, request.extensions().get()) {
         webhooks.warn(Mistake::WrongKey, "its ?key= is not webhook_key");
-        return MonitorRefusal::WrongKey.into_response();
+        return refusal.into_response();
     }
     let body = match payload(request).await {
         Ok(Some(body)) => body,

@@ -1,6 +1,6 @@
 //! What every route of the API port knows.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use tokio::sync::Semaphore;
 
@@ -21,6 +21,8 @@ pub(super) struct Api {
     pub(super) port: u16,
     pub(super) uploads: Arc<Semaphore>,
     pub(super) probes: Arc<Semaphore>,
+    /// Whether it was told why a client may not change settings.
+    pub(super) told_of_settings: Arc<AtomicBool>,
 }
 
 impl Api {
@@ -37,6 +39,7 @@ impl Api {
             port,
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             probes: Arc::new(Semaphore::new(PROBES_MAX)),
+            told_of_settings: Arc::default(),
         }
     }
 }

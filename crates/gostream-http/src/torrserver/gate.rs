@@ -11,23 +11,29 @@ use axum::{
 };
 
 use super::{api::Api, query::Query};
-use crate::{error::Refusal, torrents::TorrentId};
+use crate::{error::Refusal, login, torrents::TorrentId};
+
+/// Among the extensions of a request that may use what is known, and change nothing about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownOnly;
 
 /// The middleware.
-pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let access = api.access.now();
-    let mut allowed = path == "/echo" || access.allows(request.headers());
-    if !allowed
-        && access.open_streams
-        && let Some(id) = meant(path, request.uri().query())
-    {
-        allowed = matches!(api.torrents.get(id).await, Ok(Some(_)));
-    }
-    if allowed {
+pub(super) async fn check(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    if request.uri().path() == "/echo" {
         return next.run(request).await;
     }
-    Refusal::NoLogin.into_response()
+    let Err(refused) = login::check(&api.access, &mut request) else {
+        return next.run(request).await;
+    };
+    let uri = request.uri();
+    if api.access.now().open_streams
+        && let Some(id) = meant(uri.path(), uri.query())
+        && matches!(api.torrents.get(id).await, Ok(Some(_)))
+    {
+        request.extensions_mut().insert(KnownOnly);
+        return next.run(request).await;
+    }
+    Refusal::NoLogin(refused).into_response()
 }
 
 /// The torrent whose bytes or playlist are asked for.
@@ -47,7 +53,7 @@ fn meant(path: &str, query: Option<&str>) -> Option<TorrentId> {
 }
 
 /// The hash of a link that is one, or a magnet.
-fn hash_in(link: &str) -> Option<TorrentId> {
+pub(super) fn hash_in(link: &str) -> Option<TorrentId> {
     let link = link.trim();
     let digits = link
         .split_once("urn:btih:")

@@ -3,6 +3,8 @@
 //! Clients read the whole object, change a little and send it back. Only what differs from now is changed; what they
 //! may set and has no meaning here is ignored.
 
+use std::sync::atomic::Ordering;
+
 use axum::{
     body::Body,
     extract::State,
@@ -15,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::{api::Api, body};
 use crate::{
     btsets::{changes, defaults, shown},
+    command::MayCommand,
     error::{ApiRefusal, btsets::RefusedStorage},
 };
 
@@ -27,6 +30,7 @@ struct Wanted {
 
 pub(super) async fn settings(
     State(api): State<Api>,
+    MayCommand(may): MayCommand,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiRefusal> {
@@ -34,6 +38,7 @@ pub(super) async fn settings(
     let settings = api.settings.as_deref().ok_or(ApiRefusal::Unknown)?;
     let changes = match wanted.action.as_deref().unwrap_or_default() {
         "get" => return body::answer(&shown(&settings.get())),
+        "set" | "def" if !may => return Err(not_here(&api)),
         "set" => changes(&wanted.sets.ok_or(ApiRefusal::Malformed)?, &settings.get())?,
         "def" => defaults(),
         _ => return Err(ApiRefusal::Malformed),
@@ -42,6 +47,16 @@ pub(super) async fn settings(
         settings.set(changes).await?;
     }
     Ok(Body::empty().into_response())
+}
+
+/// Its clients show a status at best, so that the log says what can be done.
+fn not_here(api: &Api) -> ApiRefusal {
+    if !api.told_of_settings.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a client elsewhere may not change settings without a login (web_user, web_token); this is told once"
+        );
+    }
+    ApiRefusal::NotHere
 }
 
 /// `GET /storage/settings`: everything is kept in one way.

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::api::Api;
-use crate::{error::ApiRefusal, web::Client};
+use crate::{client::Client, error::ApiRefusal};
 
 /// What a proxy or a browser adds to what it passes on: then it is somebody else who asks.
 const OF_OTHERS: [&str; 4] = ["x-forwarded-for", "forwarded", "referer", "sec-fetch-site"];

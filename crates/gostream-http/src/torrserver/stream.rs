@@ -13,11 +13,18 @@ use axum::{
 use data_encoding::HEXLOWER;
 use percent_encoding::percent_decode_str;
 
-use super::{actions, api::Api, playlist, query::Query};
+use super::{
+    actions,
+    api::Api,
+    gate::{KnownOnly, hash_in},
+    playlist,
+    query::Query,
+};
 use crate::{
     error::ApiRefusal,
     film::answer::answer_item,
     films::{Item, ItemKind},
+    origin::Elsewhere,
     torrents::{
         FileView, Labels, NewTorrent, OpenedBy, TorrentError, TorrentId, TorrentSource,
         TorrentView, ViewedFile,
@@ -34,7 +41,11 @@ pub(super) async fn stream(
 ) -> Result<Response, ApiRefusal> {
     let (head, _body) = request.into_parts();
     let query = Query::of(head.uri.query());
-    let torrent = api.torrents.load(asked(&query)?).await.map_err(dead_link)?;
+    let mut new = asked(&query)?;
+    if must_be_known(&head) {
+        new = known(&api, &new, query.get("link")).await?;
+    }
+    let torrent = api.torrents.load(new).await.map_err(dead_link)?;
     let index = query.number("index");
     let file = torrent.file(index);
     if query.has("preload")
@@ -75,15 +86,34 @@ pub(super) async fn play(
     if api.torrents.get(hash).await?.is_none() {
         return Err(ApiRefusal::DeadLink);
     }
-    let known = NewTorrent {
-        source: TorrentSource::Link(hash.to_string()),
-        labels: Labels::default(),
-        save: false,
-    };
-    let torrent = api.torrents.load(known).await.map_err(dead_link)?;
+    let torrent = api.torrents.load(by_hash(hash)).await.map_err(dead_link)?;
     let number = id.parse().ok();
     let file = wanted(&torrent, torrent.file(number), number.is_some())?;
     bytes(&api, &torrent, file, OpenedBy::Player, &head).await
+}
+
+/// A torrent that is known, as it is.
+fn by_hash(hash: TorrentId) -> NewTorrent {
+    NewTorrent {
+        source: TorrentSource::Link(hash.to_string()),
+        labels: Labels::default(),
+        save: false,
+    }
+}
+
+/// Whether the request may add and change nothing: another site's page may have a browser send it, or it lacks the login.
+fn must_be_known(head: &Parts) -> bool {
+    head.extensions.get::<Elsewhere>().is_some() || head.extensions.get::<KnownOnly>().is_some()
+}
+
+/// What such a request may have: a torrent that is known, without the words and trackers that the link brings.
+async fn known(api: &Api, new: &NewTorrent, link: &str) -> Result<NewTorrent, ApiRefusal> {
+    let id = hash_in(link).filter(|_| !new.save && new.labels == Labels::default());
+    let id = id.ok_or(ApiRefusal::Elsewhere)?;
+    match api.torrents.get(id).await? {
+        Some(_) => Ok(by_hash(id)),
+        None => Err(ApiRefusal::Elsewhere),
+    }
 }
 
 /// The torrent that a query names.
@@ -152,7 +182,7 @@ async fn bytes(
         },
     };
     let open = async {
-        if by == OpenedBy::Player {
+        if by == OpenedBy::Player && head.extensions.get::<Elsewhere>().is_none() {
             note_viewed(api, torrent.id, file.id);
         }
         api.torrents.open(torrent.id, file.id, by).await

@@ -76,7 +76,12 @@ impl WebPorts {
         stop: &CancellationToken,
     ) -> Option<JoinHandle<()>> {
         let port = self.monitor.take()?;
-        let routes = monitor(shown, &self.webhook_key, config_routes(settings));
+        let routes = monitor(
+            shown,
+            &self.webhook_key,
+            &self.access,
+            config_routes(settings),
+        );
         let served = port.serve(routes, stop.clone().cancelled_owned());
         Some(tokio::spawn(served))
     }
