@@ -24,7 +24,7 @@ use gostorm_core::ReaderKey;
 use gostorm_core::resolve::Progress;
 use gostorm_wire::{InfoHash, InfoHashV2, Magnet, PeerHint, PeerId};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +44,7 @@ use crate::net::{Gate, Net};
 use crate::offences::Offences;
 use crate::read::{FileChoice, OnDoubt};
 use crate::rests::Rests;
+use crate::room::Room;
 use crate::scrape::scrape;
 use crate::shared::Shared;
 use crate::store::TorrentStore;
@@ -154,7 +155,7 @@ impl Engine {
             list_keeper: Mutex::default(),
             totals: Counters::default(),
             offences: Offences::default(),
-            dials: Semaphore::new(config.half_open_max.max(1)),
+            dials: Room::new(config.half_open_max),
             hasher,
             trackers: TrackerClient::new(Arc::clone(&net)),
             dialer: Dialer::new(
@@ -167,8 +168,8 @@ impl Engine {
             net,
             discovery,
             store,
-            wakes: Arc::new(Semaphore::new(config.wakes_max.max(1))),
-            idle: Idle::new(config.wakes_max.max(1)),
+            wakes: Room::new(config.wakes_max),
+            idle: Idle::new(config.wakes_max),
             rests: Rests::default(),
             stop,
             listener: Mutex::new(None),

@@ -14,39 +14,56 @@ use crate::handle::Handle;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Idle {
+pub(crate) struct Idle(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     most: usize,
     /// The longest idle first.
-    torrents: Mutex<VecDeque<Arc<Handle>>>,
+    torrents: VecDeque<Arc<Handle>>,
 }
 
 impl Idle {
     /// At most `most` of them stay awake.
     pub(crate) fn new(most: usize) -> Self {
-        Self {
-            most,
-            torrents: Mutex::default(),
-        }
+        Self(Mutex::new(Inner {
+            most: most.max(1),
+            torrents: VecDeque::new(),
+        }))
+    }
+
+    /// At most `most` from now on. Asks those to sleep that are too many.
+    pub(crate) fn resize(&self, most: usize) {
+        let mut inner = self.0.lock();
+        inner.most = most.max(1);
+        inner.trim();
     }
 
     /// A torrent that was only probed became idle, if it was not before. Asks others to sleep that are too many.
     pub(crate) fn enter(&self, torrent: &Arc<Handle>) {
-        let mut torrents = self.torrents.lock();
-        if torrents.iter().any(|other| Arc::ptr_eq(other, torrent)) {
+        let mut inner = self.0.lock();
+        let mut others = inner.torrents.iter();
+        if others.any(|other| Arc::ptr_eq(other, torrent)) {
             return;
         }
-        torrents.push_back(Arc::clone(torrent));
-        while torrents.len() > self.most {
-            if let Some(longest) = torrents.pop_front() {
-                longest.ask_to_sleep();
-            }
-        }
+        inner.torrents.push_back(Arc::clone(torrent));
+        inner.trim();
     }
 
     /// A torrent is used again, or sleeps.
     pub(crate) fn leave(&self, torrent: &Arc<Handle>) {
-        let mut torrents = self.torrents.lock();
-        torrents.retain(|other| !Arc::ptr_eq(other, torrent));
+        let mut inner = self.0.lock();
+        inner.torrents.retain(|other| !Arc::ptr_eq(other, torrent));
+    }
+}
+
+impl Inner {
+    fn trim(&mut self) {
+        while self.torrents.len() > self.most {
+            if let Some(longest) = self.torrents.pop_front() {
+                longest.ask_to_sleep();
+            }
+        }
     }
 }
 
@@ -84,5 +101,7 @@ mod tests {
         );
         idle.enter(&torrents[3]);
         assert_eq!(asked(), [true, true, false, false]);
+        idle.resize(1);
+        assert_eq!(asked(), [true, true, true, false]);
     }
 }

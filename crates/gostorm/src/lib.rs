@@ -36,6 +36,7 @@ mod place;
 pub mod pool;
 mod read;
 mod rests;
+mod room;
 mod scrape;
 mod shared;
 mod store;

@@ -2,8 +2,9 @@
 //!
 //! Every driver joins when its torrent wakes, says what it does, and hears when the shares change. Upload is shared by all
 //! that run, download by those that somebody reads: a film that was closed a moment ago takes nothing from the one that
-//! is played. Connections go to those that are read or looked for first, in equal parts; what these leave is divided among
-//! the others. Nothing is waited for: a torrent whose share shrinks lets peers go, so that there is no deadlock, and for
+//! is played. Where a media server says that somebody watches, those torrents have three quarters of either before all
+//! others. Connections go to them first, as many as they may use of three quarters of all; then to those that are read or
+//! looked for, in equal parts; what these leave is divided among the others. Nothing is waited for: a torrent whose share shrinks lets peers go, so that there is no deadlock, and for
 //! that moment there may be more than the limit. The lock is a leaf.
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(crate) enum Activity {
     Unread,
     /// It runs, and somebody reads it.
     Read,
+    /// It runs, and somebody is known to watch what is read.
+    Watched,
 }
 
 /// Among how many a limit is divided.
@@ -30,6 +33,7 @@ pub(crate) struct Sharers {
     searching: u64,
     unread: u64,
     read: u64,
+    watched: u64,
 }
 
 /// What one torrent may use.
@@ -111,6 +115,7 @@ impl Limits {
             searching: count(Activity::Searching),
             unread: count(Activity::Unread),
             read: count(Activity::Read),
+            watched: count(Activity::Watched),
         };
         self.sharers
             .send_if_modified(|last| std::mem::replace(last, now) != now);
@@ -140,15 +145,15 @@ impl Terms {
     }
 
     fn share(&self, sharers: Sharers, activity: Activity) -> Share {
-        let rate = |all: Option<u64>, each: Option<u64>, among: u64| {
-            // Only a limit of nothing is nothing.
-            let part = all.map(|limit| (limit / among.max(1)).max(limit.min(1)));
+        let watched = activity == Activity::Watched;
+        let rate = |all: Option<u64>, each: Option<u64>, others: u64| {
+            let part = all.map(|limit| part_of_rate(limit, sharers.watched, others, watched));
             part.into_iter().chain(each).min()
         };
-        let running = sharers.read + sharers.unread;
+        let not_watched = sharers.read + sharers.unread;
         Share {
             download: rate(self.all.download, self.each.download, sharers.read),
-            upload: rate(self.all.upload, self.each.upload, running),
+            upload: rate(self.all.upload, self.each.upload, not_watched),
             connections: self.connections(sharers, activity),
         }
     }
@@ -158,17 +163,37 @@ impl Terms {
         // A ninth of the places is for those who dial us.
         let part =
             |all: usize, among: usize| (all / among.max(1) * 8 / 9).min(self.each.connections);
-        let first = count(sharers.read + sharers.searching);
-        let of_first = part(self.all.connections, first).max(1);
+        let left = |all: usize, among: usize, each: usize| {
+            all.saturating_sub(among.saturating_mul(each + each / 8))
+        };
+        let all = self.all.connections;
+        let (watched, read) = (
+            count(sharers.watched),
+            count(sharers.read + sharers.searching),
+        );
+        let for_others = if read > 0 { read.max(all / 4) } else { 0 };
+        let of_watched = part(all.saturating_sub(for_others), watched).max(1);
+        let for_read = left(all, watched, of_watched);
+        let of_read = part(for_read, read).max(1);
         match activity {
-            Activity::Read | Activity::Searching => of_first,
-            Activity::Unread => {
-                let taken = first.saturating_mul(of_first + of_first / 8);
-                let rest = self.all.connections.saturating_sub(taken);
-                part(rest, count(sharers.unread))
-            }
+            Activity::Watched => of_watched,
+            Activity::Read | Activity::Searching => of_read,
+            Activity::Unread => part(left(for_read, read, of_read), count(sharers.unread)),
         }
     }
+}
+
+/// The part of one torrent in a rate, beside so many `others`: three quarters are for those that are watched.
+fn part_of_rate(limit: u64, watched: u64, others: u64, is_watched: bool) -> u64 {
+    let for_others = limit / 4;
+    let part = match (is_watched, watched, others) {
+        (true, watched, 0) => limit / watched.max(1),
+        (true, watched, _) => (limit - for_others) / watched.max(1),
+        (false, 0, others) => limit / others.max(1),
+        (false, _, others) => for_others / others.max(1),
+    };
+    // Only a limit of nothing is nothing.
+    part.max(limit.min(1))
 }
 
 #[cfg(test)]
@@ -237,9 +262,8 @@ mod tests {
     #[test]
     fn no_limit_is_shared_as_none_and_nothing_as_nothing() {
         let many = Sharers {
-            searching: 0,
-            unread: 0,
             read: 1_000,
+            ..Sharers::default()
         };
         let share =
             |download, upload| rates(limits(download, upload, 500).share(many, Activity::Read));
@@ -267,26 +291,30 @@ mod tests {
     fn connections_go_to_what_is_played_first_and_are_never_more_than_there_are() {
         for all in [10, 100, 500] {
             let limits = limits(None, None, all);
-            for read in 0..40_u64 {
-                for unread in 0..40_u64 {
-                    let sharers = Sharers {
-                        searching: read / 3,
-                        read: read - read / 3,
-                        unread,
-                    };
-                    let places = |activity| {
-                        let share = limits.share(sharers, activity).connections;
-                        assert!(share <= 25);
-                        u64::try_from(share + share / 8).unwrap_or(u64::MAX)
-                    };
-                    let (first, rest) = (places(Activity::Read), places(Activity::Unread));
-                    assert!(first >= 1 && first >= rest.min(first));
-                    let used = read * first + unread * rest;
-                    assert!(
-                        used <= (all as u64).max(read),
-                        "{used} of {all} for {read} and {unread}"
-                    );
-                }
+            let numbers =
+                (0..40_u64).flat_map(|read| (0..40_u64).map(move |unread| (read, unread)));
+            for ((read, unread), watched) in
+                numbers.flat_map(|some| [0, 1, 2, 7, 30].map(|n| (some, n)))
+            {
+                let sharers = Sharers {
+                    searching: read / 3,
+                    read: read - read / 3,
+                    unread,
+                    watched,
+                };
+                let places = |activity| {
+                    let share = limits.share(sharers, activity).connections;
+                    assert!(share <= 25);
+                    u64::try_from(share + share / 8).unwrap_or(u64::MAX)
+                };
+                let (most, first) = (places(Activity::Watched), places(Activity::Read));
+                let rest = places(Activity::Unread);
+                assert!(first >= 1 && first >= rest.min(first));
+                let used = watched * most + read * first + unread * rest;
+                assert!(
+                    used <= (all as u64).max(watched + read),
+                    "{used} of {all} for {watched}, {read} and {unread}"
+                );
             }
             let alone = Sharers {
                 read: 1,
@@ -296,5 +324,33 @@ mod tests {
             let expected = 25.min(all * 8 / 9);
             assert_eq!(limits.share(alone, Activity::Read).connections, expected);
         }
+    }
+
+    #[test]
+    fn what_somebody_watches_has_its_part_before_all_others() {
+        let limits = limits(Some(800), Some(400), 100);
+        let sharers = Sharers {
+            searching: 4,
+            unread: 10,
+            read: 16,
+            watched: 2,
+        };
+        let share = |activity| {
+            let share = limits.share(sharers, activity);
+            (share.connections, share.download, share.upload)
+        };
+        assert_eq!(share(Activity::Watched), (25, Some(300), Some(150)));
+        assert_eq!(share(Activity::Read), (1, Some(12), Some(3)));
+        assert_eq!(share(Activity::Unread), (1, Some(12), Some(3)));
+        let alone = Sharers {
+            watched: 2,
+            ..Sharers::default()
+        };
+        let share = limits.share(alone, Activity::Watched);
+        assert_eq!(
+            rates(share),
+            (Some(400), Some(200)),
+            "nothing is kept for nobody"
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use gostorm_wire::{Handshake, InfoHash, PeerId, Reserved};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +28,7 @@ use crate::nat::NatState;
 use crate::net::Net;
 use crate::offences::Offences;
 use crate::rests::Rests;
+use crate::room::Room;
 use crate::store::TorrentStore;
 use crate::totals::Counters;
 use crate::tracker::TrackerClient;
@@ -50,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) offences: Offences,
     pub(crate) totals: Counters,
     /// Dials that may be under way.
-    pub(crate) dials: Semaphore,
+    pub(crate) dials: Room,
     pub(crate) hasher: Hasher,
     pub(crate) net: Arc<Net>,
     pub(crate) dialer: Dialer,
@@ -59,7 +60,8 @@ pub(crate) struct Shared {
     pub(crate) utp: Arc<Endpoints>,
     pub(crate) trackers: TrackerClient,
     pub(crate) store: Arc<dyn TorrentStore>,
-    pub(crate) wakes: Arc<Semaphore>,
+    /// Torrents that may be on the way from asleep to their first peer.
+    pub(crate) wakes: Room,
     /// Torrents that were only probed, awake though nobody uses them.
     pub(crate) idle: Idle,
     /// Swarms that are taken for dead.

@@ -20,6 +20,10 @@ pub struct Tuning {
     pub connections_per_torrent: usize,
     /// Peers that are too many are let go at once.
     pub connections_max: usize,
+    /// Dials under way go on; there are no further ones until they are few enough.
+    pub half_open_max: usize,
+    /// Torrents on their way go on; no further one wakes until they are few enough.
+    pub wakes_max: usize,
     /// For connections that are made from then on.
     pub timeouts: Timeouts,
     /// For reads that reach their torrent from then on.
@@ -50,6 +54,8 @@ impl Config {
             budget_bytes: self.budget_bytes,
             connections_per_torrent: self.connections_per_torrent,
             connections_max: self.connections_max,
+            half_open_max: self.half_open_max,
+            wakes_max: self.wakes_max,
             timeouts: self.timeouts,
             read_deadline: self.read_deadline,
             download_limit: self.download_limit,

@@ -29,6 +29,8 @@ pub struct Access {
     pub open_streams: bool,
     /// Pages of these may ask too.
     pub cors_origins: Vec<Origin>,
+    /// What webhooks must bring, whatever they bring else.
+    pub webhook_key: WebhookKey,
 }
 
 impl Access {
@@ -43,6 +45,7 @@ impl Access {
             },
             open_streams: false,
             cors_origins: Vec::new(),
+            webhook_key: WebhookKey(String::new()),
         }
     }
 
@@ -256,6 +259,16 @@ impl Login {
         } else {
             false
         }
+    }
+}
+
+/// What webhooks must bring as `?key=`; empty: nothing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct WebhookKey(pub String);
+
+impl fmt::Debug for WebhookKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookKey")
     }
 }
 

@@ -53,9 +53,9 @@ pub enum Event {
         /// Films that it has now.
         films: u64,
     },
-    /// Settings were changed while the server runs.
+    /// Settings were changed while the server runs, or are otherwise in the file that was read again.
     SettingsChanged {
-        /// Their keys.
+        /// Their keys; what acts after a restart is among them.
         keys: Vec<String>,
     },
     /// The network for BitTorrent came, went or is another.

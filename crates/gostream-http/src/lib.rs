@@ -32,7 +32,7 @@ mod torrents;
 mod torrserver;
 mod web;
 
-pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses, NoOrigin, Origin};
+pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses, NoOrigin, Origin, WebhookKey};
 pub use api::{ApiParts, Torrents, document, guarded, router, settings_routes};
 pub use config_router::config_routes;
 pub use control::{

@@ -40,16 +40,10 @@ use crate::{access::LiveAccess, command::MayCommand, error::MonitorRefusal};
 
 type Watched = Arc<dyn Monitor>;
 
-/// The routes of the metrics port. With a `webhook_key`, webhooks must bring it as `?key=`. `config` has those of the
-/// settings, which only those may change who may restart. Wrong keys count as wrong logins of `access`.
-pub fn monitor(
-    monitor: Arc<dyn Monitor>,
-    webhook_key: &str,
-    access: &LiveAccess,
-    config: Router,
-) -> Router {
-    let webhook = webhook::route(Arc::clone(&monitor), webhook_key, access.clone());
-    let webhook = webhook.fallback(no_method);
+/// The routes of the metrics port. `access` says with which key webhooks must come; wrong keys count as its wrong logins.
+/// `config` has those of the settings, which only those may change who may restart.
+pub fn monitor(monitor: Arc<dyn Monitor>, access: LiveAccess, config: Router) -> Router {
+    let webhook = webhook::route(Arc::clone(&monitor), access).fallback(no_method);
     let only = |methods: MethodRouter<Watched>| methods.fallback(no_method);
     Router::new()
         .route("/metrics", only(get(metrics)))

@@ -273,4 +273,10 @@ impl Swarm {
     pub const fn has_readers(&self) -> bool {
         self.demand.has_readers()
     }
+
+    /// True while somebody is known to watch what a reader reads.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.demand.confirmed_count() > 0
+    }
 }

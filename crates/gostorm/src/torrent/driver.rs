@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gostorm_core::resolve::{Progress, ResolveInput};
 use gostorm_core::{Input, Patience, PeerKey, Stats, Time};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::errand::{self, Errand};
 use super::links::Links;
@@ -32,6 +32,7 @@ use crate::limits::{Activity, Sharers};
 use crate::listen::Incoming;
 use crate::net::Gate;
 use crate::peer::PeerEvent;
+use crate::room::Seat;
 use crate::shared::Shared;
 
 /// Events taken from each queue in one batch, before the scheduler has its turn.
@@ -100,7 +101,7 @@ struct Driver {
     generation: Option<u64>,
     filter: watch::Receiver<u64>,
     /// What the limits were told last.
-    reading: bool,
+    activity: Activity,
     start: Instant,
     tenant: u64,
     early: EarlyReads,
@@ -111,7 +112,7 @@ struct Driver {
     opened: Vec<Opening>,
     wishes: Vec<Wish>,
     /// The place among the waking torrents, and since when it is held.
-    wake: Option<(OwnedSemaphorePermit, Instant)>,
+    wake: Option<(Seat, Instant)>,
     /// What the totals of the process were told last.
     told: Stats,
     /// The last turn.
@@ -190,7 +191,7 @@ impl Driver {
             gate,
             generation,
             filter,
-            reading: false,
+            activity: Activity::Unread,
             start: Instant::now(),
             tenant,
             early: EarlyReads::default(),
@@ -376,13 +377,8 @@ impl Driver {
                     running.open_web_seeds(&mut self.links);
                 }
                 self.hash_retry = running.advance_hashes(&self.links);
-                let reading = running.swarm.has_readers();
-                if std::mem::replace(&mut self.reading, reading) != reading {
-                    let activity = if reading {
-                        Activity::Read
-                    } else {
-                        Activity::Unread
-                    };
+                let activity = running.activity();
+                if std::mem::replace(&mut self.activity, activity) != activity {
                     self.links.shared.limits.set(self.tenant, activity);
                 }
             }

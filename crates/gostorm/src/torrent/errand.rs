@@ -8,11 +8,11 @@ use std::time::Duration;
 use gostorm_core::{AnnouncePlan, Source};
 use gostorm_wire::tracker::ScrapeCounts;
 use gostorm_wire::{AnnounceEvent, AnnounceRequest, Handshake, InfoHash};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::dial::{DialError, Dialled};
 use crate::net::reach::Reach;
+use crate::room::Seat;
 use crate::shared::Shared;
 use crate::store::{StoreFailure, StoredTorrent};
 use crate::tracker::{Announced, TrackerError};
@@ -28,7 +28,7 @@ const FILTER_WAIT_MAX: Duration = Duration::from_secs(5);
 pub(super) enum Errand {
     /// The torrent may wake; what the store knows of it.
     Loaded {
-        wake: OwnedSemaphorePermit,
+        wake: Seat,
         stored: Result<Option<StoredTorrent>, StoreFailure>,
         banned: Vec<std::net::IpAddr>,
     },
@@ -65,10 +65,7 @@ pub(super) enum Errand {
 
 /// Waits for its turn to wake, then asks the store.
 pub(super) async fn load(shared: Arc<Shared>, info_hash: InfoHash) -> Errand {
-    // The semaphore lives as long as the engine and is never closed.
-    let Ok(wake) = Arc::clone(&shared.wakes).acquire_owned().await else {
-        return Errand::Done;
-    };
+    let wake = shared.wakes.enter().await;
     if timeout(FILTER_WAIT_MAX, shared.filter.ready())
         .await
         .is_err()
@@ -99,8 +96,8 @@ pub(super) async fn connect(
     let outcome = if shared.filter.blocks_dial(addr.ip()) {
         Err(DialError::Blocked)
     } else {
-        // Never closed. Who waits here keeps its place among the torrent's own dials, so that all wait their turn.
-        let _place = shared.dials.acquire().await;
+        // Who waits here keeps its place among the torrent's own dials, so that all wait their turn.
+        let _place = shared.dials.enter().await;
         shared.dialer.dial(addr, &ours, twin).await
     };
     Errand::Dialed { addr, outcome }

@@ -27,4 +27,5 @@ mod sleeping;
 mod stand;
 mod takers;
 mod trackers;
+mod watched;
 mod web_seeds;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gostorm::{
-    BlocklistConfig, BlocklistSource, Config, ReadError, Retrackers, RetrackersMode, Tuning,
+    BlocklistConfig, BlocklistSource, Config, OpenRequest, ReadError, Retrackers, RetrackersMode,
+    Tuning,
 };
 use gostorm_sim::lab::{Content, LabPeer, LabTracker, Script};
+use gostorm_wire::PeerHint;
 
 use crate::stand::{
     MIB, PIECE, SOON, Stand, answer, ask, check, check_all, config, eventually, film, peer,
@@ -164,5 +166,42 @@ async fn a_torrent_that_wakes_later_asks_the_trackers_that_were_set() {
         .until(SOON, |heard| heard.started == 1)
         .await
         .unwrap();
+    stand.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn more_dials_may_be_under_way_while_one_hangs() {
+    let one_at_a_time = || {
+        let mut config = Config {
+            half_open_max: 1,
+            ..config()
+        };
+        config.timeouts.handshake = Duration::from_secs(3600);
+        config
+    };
+    let stand = Stand::with(one_at_a_time());
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (first, second) = (film(206, MIB), film(207, MIB));
+    stand.knows(&first, &[]);
+    stand.knows(&second, &[]);
+    let hanging = stand.engine.open(
+        OpenRequest {
+            hints: vec![PeerHint::Addr(silent.local_addr().unwrap())],
+            ..OpenRequest::from(first.info_hash())
+        },
+        Arc::new(|_| Some(0)),
+    );
+    let _dial = silent.accept().await.unwrap();
+    let seeder = peer(&second, Script::default());
+    let stream = stand.open(&second, &[&seeder]);
+    let waiting = ask(&stream, 0, PIECE);
+    eventually("it has asked the store", || stand.engine.awake_count() == 2).await;
+    assert_eq!(seeder.counters().accepted, 0);
+    stand.engine.retune(Tuning {
+        half_open_max: 2,
+        ..one_at_a_time().tuning()
+    });
+    assert!(second.matches(0, &answer(waiting).await.unwrap()));
+    drop((stream, hanging));
     stand.engine.shutdown().await;
 }

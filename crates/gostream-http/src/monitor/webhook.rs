@@ -44,7 +44,6 @@ const BODY_LEN_MAX: usize = 10 << 20;
 /// What the handlers keep.
 struct Webhooks {
     monitor: Arc<dyn Monitor>,
-    key: String,
     access: LiveAccess,
     warned: [AtomicBool; MISTAKES],
 }
@@ -72,7 +71,9 @@ impl Webhooks {
 
     /// Whether a webhook with this key is taken.
     fn check(&self, key: &str, client: Option<&Client>) -> Result<(), MonitorRefusal> {
-        if self.key.is_empty() {
+        let access = self.access.now();
+        let expected = &access.webhook_key.0;
+        if expected.is_empty() {
             return Ok(());
         }
         let attempts = self.access.attempts();
@@ -80,7 +81,7 @@ impl Webhooks {
         if let Some(time) = client.and_then(|client| attempts.locked_for(client.0)) {
             return Err(MonitorRefusal::LockedOut(NoLogin::LockedOut(time)));
         }
-        if same(key.as_bytes(), self.key.as_bytes()) {
+        if same(key.as_bytes(), expected.as_bytes()) {
             return Ok(());
         }
         if let Some(client) = client {
@@ -96,11 +97,10 @@ struct Asked {
     key: String,
 }
 
-/// The one route, at whatever path it is mounted. With a `key`, webhooks must bring it.
-pub(super) fn route(monitor: Arc<dyn Monitor>, key: &str, access: LiveAccess) -> MethodRouter {
+/// The one route, at whatever path it is mounted. Webhooks must bring the key that `access` names at the time.
+pub(super) fn route(monitor: Arc<dyn Monitor>, access: LiveAccess) -> MethodRouter {
     post(receive).with_state(Arc::new(Webhooks {
         monitor,
-        key: key.to_owned(),
         access,
         warned: Default::default(),
     }))

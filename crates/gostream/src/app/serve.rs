@@ -123,7 +123,6 @@ fn torrents(
 ) -> Torrents {
     let engine = &context.config.engine;
     let settings = TorrentSettings {
-        sleep_after: engine.disconnect_timeout,
         local_links: context.config.web.api_local_links,
         preload_len: PRELOAD_LEN.min(engine.read_ahead_budget.as_bytes() / 4),
     };

@@ -124,7 +124,7 @@ impl Inner {
         Ok(change)
     }
 
-    /// Applies what the file and the environment say now.
+    /// Applies what the file and the environment say now, and tells of it.
     fn take(&self, state: &mut State, loaded: &Loaded) -> SettingsChange {
         let said = &loaded.values;
         let names = |keys: &mut dyn Iterator<Item = &'static Key>, applies: Applies| {
@@ -150,6 +150,11 @@ impl Inner {
             self.log.set(live.log_level);
         }
         self.access.set(live.access.clone());
+        let changed = said.differing(&state.said);
+        let keys: Vec<String> = changed.map(|key| key.name.to_owned()).collect();
+        if let Some(events) = self.events.get().filter(|_| !keys.is_empty()) {
+            events.tell(Event::SettingsChanged { keys });
+        }
         *state = State {
             said: said.clone(),
             live,
@@ -202,15 +207,7 @@ impl SettingsControl for LiveSettings {
         let this = self.clone();
         Box::pin(async move {
             // A file is written, and another writer may be waited for.
-            let done = tokio::task::spawn_blocking(move || {
-                let change = this.0.change(&changes)?;
-                if let Some(events) = this.0.events.get() {
-                    let keys = changes.keys().cloned().collect();
-                    events.tell(Event::SettingsChanged { keys });
-                }
-                Ok(change)
-            })
-            .await;
+            let done = tokio::task::spawn_blocking(move || this.0.change(&changes)).await;
             done.unwrap_or_else(|panic| Err(SettingsError::Failed(panic.to_string())))
         })
     }

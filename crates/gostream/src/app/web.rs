@@ -21,7 +21,6 @@ pub(super) struct WebPorts {
     api: Option<WebPort>,
     proxy: Option<WebPort>,
     monitor: Option<WebPort>,
-    webhook_key: String,
     access: LiveAccess,
 }
 
@@ -38,7 +37,6 @@ impl WebPorts {
             api: open("api_listen_port", settings.api_port)?,
             proxy: open("proxy_listen_port", settings.proxy_port)?,
             monitor: open("metrics_port", settings.metrics_port)?,
-            webhook_key: settings.webhook_key.clone(),
             access: access.clone(),
         })
     }
@@ -76,12 +74,7 @@ impl WebPorts {
         stop: &CancellationToken,
     ) -> Option<JoinHandle<()>> {
         let port = self.monitor.take()?;
-        let routes = monitor(
-            shown,
-            &self.webhook_key,
-            &self.access,
-            config_routes(settings),
-        );
+        let routes = monitor(shown, self.access.clone(), config_routes(settings));
         let served = port.serve(routes, stop.clone().cancelled_owned());
         Some(tokio::spawn(served))
     }

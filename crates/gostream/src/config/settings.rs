@@ -180,9 +180,7 @@ pub struct WebSettings {
     pub proxy_port: u16,
     /// `metrics_port`: port of metrics and control panel.
     pub metrics_port: u16,
-    /// `webhook_key`: what webhooks must bring; empty: nothing.
-    pub webhook_key: String,
-    /// `listen`, `web_user`, `web_password`, `web_token`: who may use the ports.
+    /// `listen`, `web_user`, `web_password`, `web_token`, `webhook_key`: who may use the ports.
     pub access: Access,
 }
 
@@ -194,7 +192,6 @@ impl WebSettings {
             api_local_links: false,
             proxy_port: 0,
             metrics_port: 0,
-            webhook_key: String::new(),
             access: Access::nobody(),
         }
     }

@@ -205,3 +205,35 @@ fn a_film_that_waits_for_a_limit_plays_when_it_is_lifted() {
     assert_eq!(said, "in effect: download_limit_kb\n");
     assert!(reader.join().unwrap() == sha256(&film.original));
 }
+
+#[test]
+fn what_webhooks_clients_and_figures_see_follows_a_change() {
+    let film = SharedFilm::start();
+    let (api, metrics) = (free_port(), free_port());
+    let server = Server::start(json!({"api_listen_port": api, "metrics_port": metrics}));
+    server.add(&film.magnet());
+    let webhook = |path: &str| {
+        let body = br#"{"event":"library.new","Metadata":{"type":"track"}}"#;
+        let answer = request(metrics, "POST", path, &[], body).unwrap();
+        answer.status
+    };
+    let stream = format!("/stream?link={}&index=1&play", film.torrent.info_hash);
+    let timeout = || {
+        let answer = request(api, "GET", &stream, &[("Range", "bytes=0-0")], b"").unwrap();
+        answer.header("x-stream-timeout").unwrap().to_owned()
+    };
+    let wakes = || {
+        let figures = request(metrics, "GET", "/metrics", &[], b"").unwrap().body;
+        let figures: Value = serde_json::from_str(&figures).unwrap();
+        figures["master_concurrency_limit"].clone()
+    };
+    let seen = || (webhook("/webhook"), timeout(), wakes());
+    assert_eq!(seen(), (200, "60".to_owned(), json!(25)));
+    let words = "config set webhook_key k3y disconnect_timeout_seconds 7 master_concurrency_limit 9 half_open_max 99";
+    let words: Vec<&str> = words.split(' ').collect();
+    let said = server.place.run(&words).success();
+    assert!(!said.contains("restart"), "{said}");
+    assert_eq!(seen(), (403, "7".to_owned(), json!(9)));
+    assert_eq!(webhook("/webhook?key=k3y"), 200);
+    assert_eq!(webhook("/webhook?key=k3"), 403);
+}

@@ -108,16 +108,11 @@ impl Driver {
         let limits = &self.links.shared.limits;
         match &mut self.phase {
             Phase::Running(running) => {
-                let activity = if self.reading || running.swarm.has_readers() {
-                    Activity::Read
-                } else {
-                    Activity::Unread
-                };
                 let Share {
                     download,
                     upload,
                     connections,
-                } = limits.share(sharers, activity);
+                } = limits.share(sharers, running.activity());
                 self.feed(now, Input::Limits { download, upload });
                 let connections_max = connections;
                 self.feed(now, Input::Places { connections_max });
@@ -196,7 +191,8 @@ impl Driver {
             .begin(&self.links.shared.net, &running.info);
         self.phase = Phase::Running(Box::new(running));
         // Before anything is asked for: nothing passes without a limit.
-        self.links.shared.limits.set(self.tenant, Activity::Unread);
+        self.activity = Activity::Unread;
+        self.links.shared.limits.set(self.tenant, self.activity);
         self.heed_limits(now);
         for (_, done) in std::mem::take(&mut self.wishes) {
             let _ = done.send(Ok(bytes.clone()));

@@ -6,9 +6,21 @@ use gostorm_wire::BLOCK_LEN;
 
 use super::Running;
 use crate::handle::{Glimpse, HeldPiece, Holdings};
+use crate::limits::Activity;
 use crate::read::FileChoice;
 
 impl Running {
+    /// What the limits of the process are shared by.
+    pub(in crate::torrent) fn activity(&self) -> Activity {
+        if self.swarm.is_watched() {
+            Activity::Watched
+        } else if self.swarm.has_readers() {
+            Activity::Read
+        } else {
+            Activity::Unread
+        }
+    }
+
     /// How the file that `choice` means stands.
     pub(in crate::torrent) fn glimpse(&self, choice: &FileChoice) -> Glimpse {
         let layout = self.swarm.layout();

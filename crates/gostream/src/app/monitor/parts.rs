@@ -30,8 +30,6 @@ pub(in crate::app) struct Parts {
     pub(in crate::app) web: Vec<(&'static str, Arc<WebFigures>)>,
     /// The file that the settings came from; empty when there is none.
     pub(in crate::app) config_source: String,
-    pub(in crate::app) connections_per_torrent: usize,
-    pub(in crate::app) wakes_at_a_time: usize,
 }
 
 /// The mount, once it is there.

@@ -111,6 +111,7 @@ impl Seen {
         }
         let tree = monitor.mount.get().map(|mount| mount.shown.tree());
         let (held_bytes, budget_bytes) = engine.memory();
+        let tuning = engine.tuning();
         let forwarded = engine
             .nat()
             .borrow()
@@ -120,8 +121,8 @@ impl Seen {
         Self {
             uptime: monitor.start.elapsed(),
             config_source: parts.config_source.clone(),
-            connections_per_torrent: parts.connections_per_torrent,
-            wakes_at_a_time: parts.wakes_at_a_time,
+            connections_per_torrent: tuning.connections_per_torrent,
+            wakes_at_a_time: tuning.wakes_max,
             mounted: tree.is_some(),
             films: tree
                 .as_ref()

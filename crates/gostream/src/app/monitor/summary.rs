@@ -89,7 +89,7 @@ pub(super) fn profiling(parts: &Parts) -> Value {
         "non_streaming_reads": reads.of_others.load(Relaxed),
         "avg_http_latency_ms": mean_ms(swarm.sum, swarm.count()),
         "avg_cache_latency_ms": mean_ms(warm.sum + memory.sum, hits),
-        "max_conns_per_host": parts.connections_per_torrent,
+        "max_conns_per_host": parts.engine.tuning().connections_per_torrent,
         "failed_reads": reads.failed.load(Relaxed),
         "warm_cache_hits": warm.count(),
         "memory_hits": memory.count(),

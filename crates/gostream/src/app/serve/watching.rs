@@ -62,8 +62,6 @@ impl Watching {
             playbacks,
             web: web.figures(),
             config_source: config_source(context),
-            connections_per_torrent: context.config.engine.connections_per_torrent,
-            wakes_at_a_time: context.config.engine.wakes_at_a_time,
         }));
         let shown: Arc<dyn gostream_http::Monitor> = Arc::<ServerMonitor>::clone(&monitor);
         let port = web.serve_monitor(shown, settings, &stop);

@@ -127,7 +127,7 @@ impl Torrents {
         stop: &CancellationToken,
     ) -> Result<(), TorrentError> {
         let mut resolution = self.shared.parts.engine.resolve(request);
-        let patience = SEARCH_MAX + self.shared.settings.sleep_after;
+        let patience = SEARCH_MAX + self.shared.parts.engine.tuning().sleep_after;
         let info = tokio::select! {
             info = resolution.info() => info.map_err(|error| failed(&error)),
             () = tokio::time::sleep(patience) => Err(TorrentError::TimedOut),

@@ -177,7 +177,7 @@ impl TorrentService for Torrents {
     }
 
     fn sleep_after_seconds(&self) -> u64 {
-        self.shared.settings.sleep_after.as_secs()
+        self.shared.parts.engine.tuning().sleep_after.as_secs()
     }
 
     fn shut_down(&self) {

@@ -1,7 +1,6 @@
 //! What the parts of the adapter share, and nothing that they do.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gostorm::Engine;
 use gostream_fs::Publisher;
@@ -23,8 +22,6 @@ use crate::warm::Warm;
 /// What the binary sets.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::app) struct TorrentSettings {
-    /// After how long an idle torrent sleeps.
-    pub(in crate::app) sleep_after: Duration,
     /// Links may lead to this machine and its network.
     pub(in crate::app) local_links: bool,
     /// Bytes that a preload fetches at most.

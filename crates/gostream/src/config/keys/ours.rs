@@ -109,7 +109,8 @@ pub(super) const KEYS: &[Key] = &[
         "dials",
         Some(|c, n| c.engine.half_open_max = count(n)),
         "Most dials of all torrents that are under way; one torrent has 60 at most.",
-    ),
+    )
+    .live(),
     seconds(
         "connect_timeout_seconds",
         5.0,

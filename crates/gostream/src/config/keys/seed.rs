@@ -41,7 +41,8 @@ pub(super) const KEYS: &[Key] = &[
         "torrents",
         Some(|c, n| c.engine.wakes_at_a_time = count(n)),
         "Most torrents that wake at the same time.",
-    ),
+    )
+    .live(),
     text(
         "gostorm_url",
         "http://127.0.0.1:8090",

@@ -60,9 +60,10 @@ pub(super) const KEYS: &[Key] = &[
         "webhook_key",
         "",
         Form::Any,
-        Some(|c, v| v.clone_into(&mut c.web.webhook_key)),
+        Some(|c, v| v.clone_into(&mut c.web.access.webhook_key.0)),
         "What webhooks of media servers must bring as ?key=; empty: nothing.",
     )
+    .live()
     .hidden(),
     switch(
         "web_open_streams",
