@@ -36,6 +36,7 @@ pub use self::exposition::{Family, HistogramSample, Kind, Labels, Sample};
 pub use self::health::{Check, Health};
 pub use self::notice::{Event, Notice, Section};
 pub use self::view::Monitor;
+pub use self::webhook::PlexItem;
 use crate::{access::LiveAccess, command::MayCommand, error::MonitorRefusal};
 
 type Watched = Arc<dyn Monitor>;
@@ -118,7 +119,7 @@ async fn health(State(watched): State<Watched>) -> Response {
 }
 
 async fn ready(State(watched): State<Watched>) -> Response {
-    health::readiness(watched.is_ready())
+    health::readiness(watched.is_ready().await)
 }
 
 /// Everybody may look, and few may change.

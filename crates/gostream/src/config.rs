@@ -20,6 +20,7 @@ mod forwarding;
 mod key;
 pub mod keys;
 mod load;
+mod plex;
 mod reference;
 mod resemble;
 mod settings;
@@ -32,6 +33,7 @@ pub use file::{SettingsFile, Variables};
 pub use forwarding::{ForwardingSettings, PortForwarding};
 pub use key::{Form, Key, Kind};
 pub use load::{Ignored, Loaded, Sources, load};
+pub use plex::PlexSettings;
 pub use reference::defaults;
 pub use settings::{
     BlocklistSettings, Config, DirectorySettings, EngineSettings, FsSettings, WarmSettings,

@@ -13,6 +13,8 @@ pub struct Notice {
     pub imdb: Option<String>,
     /// The file names of the film, without their folders: server and mount see different ones.
     pub files: Vec<String>,
+    /// Its number in the library of a Plex server, which says more when it is asked; digits.
+    pub plex_item: Option<String>,
     /// Title of the film or episode, in the language of the library.
     pub title: String,
     /// Title of the series, of an episode.

@@ -19,8 +19,8 @@ pub trait Monitor: Send + Sync + 'static {
     fn families(&self) -> BoxFuture<'_, Vec<Family>>;
     /// Whether everything is as it should be.
     fn health(&self) -> BoxFuture<'_, Health>;
-    /// Whether films can be opened: from the mount on, until the server stops.
-    fn is_ready(&self) -> bool;
+    /// Whether films can be opened, and what is done with them kept: from the mount on, until the server stops.
+    fn is_ready(&self) -> BoxFuture<'_, bool>;
     /// Takes what a media server tells, to be acted upon later; false when there is no room for it.
     fn notice(&self, notice: Notice) -> bool;
     /// Ends the process in a moment, so that an answer can still be sent.

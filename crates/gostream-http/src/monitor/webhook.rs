@@ -11,6 +11,8 @@ mod lenient;
 mod plex;
 mod repair;
 
+pub use self::plex::PlexItem;
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

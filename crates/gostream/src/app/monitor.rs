@@ -48,8 +48,8 @@ impl Monitor for ServerMonitor {
         Box::pin(health::look(self))
     }
 
-    fn is_ready(&self) -> bool {
-        Self::is_ready(self)
+    fn is_ready(&self) -> BoxFuture<'_, bool> {
+        Box::pin(health::is_ready(self))
     }
 
     fn notice(&self, notice: Notice) -> bool {

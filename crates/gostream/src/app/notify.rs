@@ -1,4 +1,5 @@
-//! Tells the service manager that the start is complete, that all is well, or that the end has begun: sd_notify(3).
+//! Tells the service manager that the start is complete, that all is well, that settings are read again, or that the end has
+//! begun: sd_notify(3).
 //!
 //! Called by `serve`. A datagram to the socket that `$NOTIFY_SOCKET` names; nothing when there is none.
 
@@ -11,11 +12,15 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// What is told.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
     /// Mounted, and answering.
     Ready,
+    /// Reads its settings again; READY=1 follows.
+    Reloading,
     /// Still answering.
     Alive,
     /// On the way down.
@@ -28,13 +33,20 @@ pub(super) fn tell(state: State) {
         return;
     };
     let text = match state {
-        State::Ready => "READY=1",
-        State::Alive => "WATCHDOG=1",
-        State::Stopping => "STOPPING=1",
+        State::Ready => "READY=1".to_owned(),
+        State::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()),
+        State::Alive => "WATCHDOG=1".to_owned(),
+        State::Stopping => "STOPPING=1".to_owned(),
     };
-    if let Err(error) = send(&socket, text) {
+    if let Err(error) = send(&socket, &text) {
         tracing::warn!(?socket, %error, "cannot tell the service manager {text}");
     }
+}
+
+/// Now, by the clock that the service manager compares with (Type=notify-reload of systemd.service(5)).
+fn monotonic_us() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
 /// Says twice in the time that the service manager allows (sd_watchdog_enabled(3)) that the server is alive: the runtime

@@ -3,12 +3,14 @@
 //! `registry` knows every open handle of a film, of the mount and of the web ports. A webhook names a film in a media
 //! server's own words; `matching` finds the open one that it means. `viewers` counts who watches which film and when
 //! that ends; what follows from it is carried out here: the film's readers play, whatever they read, its torrent stays
-//! awake, and when the last viewer stops both end. `positions` keeps where a film was left.
+//! awake, and when the last viewer stops both end. `plex` asks which file is meant where a webhook does not say.
+//! `positions` keeps where a film was left.
 //!
 //! One task owns it all; webhooks wait for it in a bounded queue, reads touch a few atomics and nothing else.
 
 mod early;
 mod matching;
+mod plex;
 mod positions;
 mod registry;
 mod viewers;
@@ -18,19 +20,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use gostorm::{Engine, Hold};
 use gostorm_wire::InfoHash;
 use gostream_http::{Notice, ViewerEvent};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::early::Early;
+pub(super) use self::plex::{LivePlex, Plex};
 pub(super) use self::positions::Positions;
 pub(super) use self::registry::{Entry, Opened, Registry, Shown, Via, Watched};
 use self::viewers::{Effect, Viewers};
 
 /// Webhooks that may wait.
 const NOTICES_MAX: usize = 64;
+/// Questions to Plex under way; a webhook beyond them is matched by what it says itself.
+const QUESTIONS_MAX: usize = 16;
 /// How often it is looked who has gone.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often positions are written while somebody plays.
@@ -54,26 +63,31 @@ pub(super) struct Playbacks {
 }
 
 impl Playbacks {
-    /// Starts the task, which ends with `stop`.
+    /// Starts the task, which ends with `stop` and then has written where films were left.
     pub(super) fn start(
         engine: Engine,
         registry: Arc<Registry>,
         positions: Arc<Positions>,
+        plex: Plex,
         stop: CancellationToken,
-    ) -> Self {
+    ) -> (Self, JoinHandle<()>) {
         let (notices, queue) = mpsc::channel(NOTICES_MAX);
         let figures = Arc::<WebhookFigures>::default();
         let task = Task {
             engine,
             registry,
             positions,
+            plex,
+            asking: FuturesUnordered::new(),
+            questions: BTreeMap::new(),
+            question: 0,
             figures: Arc::clone(&figures),
             viewers: Viewers::default(),
             early: Early::default(),
             holds: BTreeMap::new(),
         };
-        tokio::spawn(task.run(queue, stop));
-        Self { notices, figures }
+        let task = tokio::spawn(task.run(queue, stop));
+        (Self { notices, figures }, task)
     }
 
     /// Takes a webhook; false when there is no room.
@@ -90,10 +104,19 @@ impl Playbacks {
     }
 }
 
+/// A notice, with what Plex says of it, and the number of the question.
+type Asked = (u64, Notice);
+
 struct Task {
     engine: Engine,
     registry: Arc<Registry>,
     positions: Arc<Positions>,
+    plex: Plex,
+    /// Notices whose film Plex is asked for.
+    asking: FuturesUnordered<BoxFuture<'static, Asked>>,
+    /// The last question of each viewer; one who does something else has none.
+    questions: BTreeMap<String, u64>,
+    question: u64,
     figures: Arc<WebhookFigures>,
     viewers: Viewers,
     early: Early,
@@ -110,6 +133,7 @@ impl Task {
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(notice) = queue.recv() => self.take(notice),
+                Some(asked) = self.asking.next(), if !self.asking.is_empty() => self.answered(asked),
                 () = self.registry.changed() => self.try_early(),
                 _ = look.tick() => {
                     self.look();
@@ -125,6 +149,7 @@ impl Task {
 
     fn take(&mut self, notice: Notice) {
         let now = Instant::now();
+        self.questions.remove(&notice.viewer);
         match notice.event {
             ViewerEvent::Stop => {
                 self.early.forget(&notice.viewer);
@@ -133,17 +158,57 @@ impl Task {
                 self.carry_out(effects);
             }
             ViewerEvent::Play if self.viewers.still_plays(now, &notice) => self.count(true),
-            ViewerEvent::Play => {
-                if !self.play(now, &notice) {
-                    tracing::debug!(
-                        title = notice.title,
-                        series = notice.series,
-                        "a webhook means no film that is open, yet"
-                    );
-                    let forgotten = self.early.remember(now, notice);
-                    self.figures.unmatched.fetch_add(forgotten, Relaxed);
-                }
+            ViewerEvent::Play => match self.item_to_ask(&notice) {
+                Some(item) => self.ask(item, notice),
+                None => self.play_or_remember(now, notice),
+            },
+        }
+    }
+
+    /// What Plex may say more of.
+    fn item_to_ask(&self, notice: &Notice) -> Option<String> {
+        let asks =
+            notice.files.is_empty() && self.asking.len() < QUESTIONS_MAX && self.plex.answers();
+        notice.plex_item.clone().filter(|_| asks)
+    }
+
+    fn ask(&mut self, item: String, notice: Notice) {
+        self.question += 1;
+        let (number, plex) = (self.question, self.plex.clone());
+        self.questions.insert(notice.viewer.clone(), number);
+        self.asking.push(Box::pin(async move {
+            let mut notice = notice;
+            if let Some(item) = plex.item(item).await {
+                notice.files = item.files;
+                notice.imdb = notice.imdb.or(item.imdb);
             }
+            (number, notice)
+        }));
+    }
+
+    /// Plex has spoken, or said nothing in time.
+    fn answered(&mut self, (number, notice): Asked) {
+        if self.questions.get(&notice.viewer) != Some(&number) {
+            return;
+        }
+        self.questions.remove(&notice.viewer);
+        let now = Instant::now();
+        if self.viewers.still_plays(now, &notice) {
+            self.count(true);
+        } else {
+            self.play_or_remember(now, notice);
+        }
+    }
+
+    fn play_or_remember(&mut self, now: Instant, notice: Notice) {
+        if !self.play(now, &notice) {
+            tracing::debug!(
+                title = notice.title,
+                series = notice.series,
+                "a webhook means no film that is open, yet"
+            );
+            let forgotten = self.early.remember(now, notice);
+            self.figures.unmatched.fetch_add(forgotten, Relaxed);
         }
     }
 

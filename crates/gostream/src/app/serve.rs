@@ -144,7 +144,9 @@ fn cannot_catch(error: std::io::Error) -> Failure {
 /// Reads the settings again at each SIGHUP.
 async fn reload_at(mut hangups: Signal, settings: LiveSettings) {
     while hangups.recv().await.is_some() {
+        notify::tell(State::Reloading);
         settings.reload().await;
+        notify::tell(State::Ready);
     }
     // There are no more signals: the server goes on without.
     std::future::pending().await
@@ -183,7 +185,7 @@ impl Server {
         let web_greeting = web.greeting();
         let settings = LiveSettings::new(context, parts.engine.clone(), access);
         parts.warm.start(parts.read_deadline);
-        let watching = Watching::start(context, &parts, &mut web, Arc::new(settings.clone()));
+        let watching = Watching::start(context, &parts, &mut web, &settings);
         let source = &watching.source;
         let media: Arc<dyn gostream_fs::MediaSource> = Arc::<EngineSource>::clone(source);
         let backing = Backing {
@@ -291,10 +293,10 @@ impl Server {
             Ok(Err(error)) => tracing::error!(%error, "cannot unmount"),
             Err(panic) => tracing::error!(%panic, "cannot unmount"),
         }
-        let monitor_port = self.watching.stop();
-        for port in self.web.into_iter().chain(monitor_port) {
-            if let Err(error) = port.await {
-                tracing::error!(%error, "a web port ended badly");
+        let watching = self.watching.stop();
+        for task in self.web.into_iter().chain(watching) {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a web port or the task of the webhooks ended badly");
             }
         }
         if let Err(error) = self.socket.await {

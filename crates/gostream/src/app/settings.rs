@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use gostorm::{Engine, Tuning};
 use gostream_http::{
@@ -16,8 +17,9 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::parts::engine_config;
+use super::playback::LivePlex;
 use crate::cli::{Context, LogSwitch};
-use crate::config::{Config, Key, Loaded, LogLevel, SettingsFile, Values, keys};
+use crate::config::{Config, Key, Loaded, LogLevel, PlexSettings, SettingsFile, Values, keys};
 use crate::paths::Directories;
 
 /// What a running server takes over of the settings.
@@ -25,6 +27,7 @@ use crate::paths::Directories;
 struct Live {
     tuning: Tuning,
     access: Access,
+    plex: PlexSettings,
     log_level: LogLevel,
 }
 
@@ -33,6 +36,7 @@ impl Live {
         Self {
             tuning: engine_config(config, directories).tuning(),
             access: config.web.access.clone(),
+            plex: config.plex.clone(),
             log_level: config.log_level,
         }
     }
@@ -47,6 +51,7 @@ struct Inner {
     directories: Directories,
     engine: Engine,
     access: LiveAccess,
+    plex: LivePlex,
     log: LogSwitch,
     /// What the process started with.
     started: Values,
@@ -83,11 +88,17 @@ impl LiveSettings {
             directories: context.directories.clone(),
             engine,
             access,
+            plex: LivePlex::new(ArcSwap::from_pointee(context.config.plex.clone())),
             log: context.log.clone(),
             started: context.values.clone(),
             state: Mutex::new(state),
             events: OnceLock::new(),
         }))
+    }
+
+    /// The Plex server, as it is set at the time.
+    pub(super) fn plex(&self) -> LivePlex {
+        LivePlex::clone(&self.0.plex)
     }
 
     /// Reads the file again, and applies what changed. What is wrong with it is logged, and then nothing changes.
@@ -150,6 +161,7 @@ impl Inner {
             self.log.set(live.log_level);
         }
         self.access.set(live.access.clone());
+        self.plex.store(Arc::new(live.plex.clone()));
         let changed = said.differing(&state.said);
         let keys: Vec<String> = changed.map(|key| key.name.to_owned()).collect();
         if let Some(events) = self.events.get().filter(|_| !keys.is_empty()) {

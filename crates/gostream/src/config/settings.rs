@@ -13,6 +13,7 @@ use gostream_http::Access;
 use url::Url;
 
 use super::forwarding::ForwardingSettings;
+use super::plex::PlexSettings;
 use gostorm::{Retrackers, RetrackersMode};
 
 use super::units::{ByteSize, LogLevel, Verification};
@@ -34,6 +35,8 @@ pub struct Config {
     pub warm: WarmSettings,
     /// Ports and addresses of the web interfaces.
     pub web: WebSettings,
+    /// The Plex server that is asked what its webhooks mean.
+    pub plex: PlexSettings,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -261,6 +264,7 @@ impl Config {
             },
             warm: WarmSettings::blank(),
             web: WebSettings::blank(),
+            plex: PlexSettings::blank(),
             log_level: LogLevel::Info,
         }
     }

@@ -126,7 +126,7 @@ impl Resolve for Within {
 }
 
 /// The innermost cause says most: "connection refused" rather than "error sending request".
-fn reason(error: &reqwest::Error) -> String {
+pub(crate) fn reason(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -12,6 +12,8 @@ mod harness;
 mod api;
 mod backup;
 mod conformance;
+mod ending;
+mod events;
 mod faults;
 mod identity;
 mod import;

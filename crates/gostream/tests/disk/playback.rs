@@ -1,7 +1,11 @@
 //! What webhooks of media servers bring about in the built program, seen at its metrics port.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,7 +16,7 @@ use crate::harness::media;
 use crate::harness::server::Server;
 use crate::harness::shared::Shared;
 use crate::harness::swarm::SharedFilm;
-use crate::harness::{free_port, wait};
+use crate::harness::{free_port, stubs, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const BOUNDARY: &str = "----------------------------b7f1";
@@ -60,16 +64,20 @@ impl Watched {
         request(self.port, "POST", path, &headers, body.as_bytes()).unwrap()
     }
 
-    /// As Plex posts it, with a picture.
+    /// As Plex posts it, with a picture and the file that it seldom names.
     fn plex(&self, event: &str, player: &str) -> Answer {
+        let media = json!([{"Part": [{"file": format!("/elsewhere/{}", self.base_name())}]}]);
+        self.plex_of(event, player, "Something in another language", media)
+    }
+
+    fn plex_of(&self, event: &str, player: &str, title: &str, media: Value) -> Answer {
         let payload = json!({
             "event": event, "user": true, "owner": true, "Account": {"id": 1, "title": "ada"},
             "Server": {"title": "attic", "uuid": "9c1f"},
             "Player": {"local": true, "title": "Living room", "uuid": player},
             "Metadata": {"librarySectionType": "movie", "ratingKey": "812", "type": "movie",
                 "guid": "plex://movie/5d9c0a1b2c3d4e5f60718293", "Guid": [{"id": "tmdb://4567"}],
-                "title": "Something in another language", "year": 2031, "librarySectionID": 2,
-                "Media": [{"Part": [{"file": format!("/elsewhere/{}", self.base_name())}]}]},
+                "title": title, "year": 2031, "librarySectionID": 2, "Media": media},
         });
         let body = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\
@@ -309,4 +317,127 @@ fn a_film_that_was_left_in_the_middle_is_asked_for_there_when_it_is_opened_again
             .any(|(first, last)| number(first) <= 61 << 20 && number(last) > 62 << 20)
             .then_some(())
     });
+}
+
+const TOKEN: &str = "pl3x-t0ken";
+
+/// A Plex server: it answers every question with the same, or not at all.
+struct PlexServer {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl PlexServer {
+    /// Without an answer it keeps who asks waiting.
+    fn start(answer: Option<(&'static str, String)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let heard = Arc::clone(&asked);
+        // Ends with the process of the test.
+        thread::spawn(move || {
+            let mut kept = Vec::new();
+            for connection in listener.incoming() {
+                let connection = connection.unwrap();
+                heard.lock().unwrap().push(head(&connection));
+                if let Some((status, body)) = &answer {
+                    let length = body.len();
+                    let text = format!(
+                        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                    );
+                    (&connection).write_all(text.as_bytes()).unwrap();
+                } else {
+                    kept.push(connection);
+                }
+            }
+        });
+        Self { url, asked }
+    }
+
+    fn questions(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// What a client asks, in small letters.
+fn head(connection: &TcpStream) -> String {
+    let lines = BufReader::new(connection).lines().map(Result::unwrap);
+    let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    lines.join("\n").to_lowercase()
+}
+
+/// A film beside another one that is open, so that a webhook must say which of them it means.
+fn beside_another(plex: &PlexServer) -> (Watched, [File; 2]) {
+    let watched = Watched::start(json!({
+        "api_listen_port": 0, "log_level": "DEBUG", "plex": {"url": plex.url, "token": TOKEN}
+    }));
+    let name = "movies/Another_Film_2029_00000077.mkv";
+    stubs::write(&watched.server.place.library().join(name), 0x77);
+    let shown = watched.server.mount.join(name);
+    let other = wait::until("it is shown", LIMIT, || File::open(&shown).ok());
+    let film = watched.open();
+    assert_eq!(watched.playbacks().len(), 2);
+    (watched, [film, other])
+}
+
+#[test]
+fn plex_is_asked_which_file_it_plays() {
+    let item = |file: &str| {
+        json!({"MediaContainer": {"size": 1, "Metadata": [{"ratingKey": "812", "type": "movie",
+            "title": "Something in another language", "Guid": [{"id": "tmdb://4567"}],
+            "Media": [{"Part": [{"file": format!("/volume1/films/{file}")}]}]}]}})
+        .to_string()
+    };
+    let plex = PlexServer::start(Some(("200 OK", item("Another_Film_2029_00000077.mkv"))));
+    let (watched, _open) = beside_another(&plex);
+    let title = "Something in another language";
+    let answer = watched.plex_of("media.play", "tv-01", title, json!([]));
+    assert_eq!(status(&answer), "200 ok");
+    wait::until("the other film is watched", LIMIT, || {
+        let confirmed = |shown: &Value| shown["confirmed"] == true;
+        let shown = watched.playbacks();
+        let one = shown.iter().find(|shown| confirmed(shown))?;
+        assert_eq!(one["path"], "movies/Another_Film_2029_00000077.mkv");
+        Some(())
+    });
+    let questions = plex.questions();
+    assert_eq!(questions.len(), 1);
+    assert!(
+        questions[0].starts_with("get /library/metadata/812 http/1.1"),
+        "{questions:?}"
+    );
+    assert!(
+        questions[0].contains(&format!("x-plex-token: {TOKEN}")),
+        "{questions:?}"
+    );
+    watched.plex_of("media.stop", "tv-01", title, json!([]));
+    wait::until("it was stopped", LIMIT, || {
+        (watched.figure("gostream_films_confirmed") == 0.0).then_some(())
+    });
+    assert_eq!(plex.questions().len(), 1, "a stop needs no answer");
+    assert!(!watched.server.log().contains(TOKEN));
+}
+
+#[test]
+fn titles_are_compared_when_plex_does_not_say_which_file_it_plays() {
+    for (answer, why) in [
+        (Some(("401 Unauthorized", String::new())), "401"),
+        (Some(("200 OK", "<html>".to_owned())), "no item"),
+        (None, "timed out"),
+    ] {
+        let plex = PlexServer::start(answer);
+        let (watched, _open) = beside_another(&plex);
+        let answer = watched.plex_of("media.play", "tv-01", "Another Film", json!([]));
+        assert_eq!(status(&answer), "200 ok");
+        wait::until("the title is compared", LIMIT, || {
+            (watched.figure("gostream_films_confirmed") == 1.0).then_some(())
+        });
+        assert_eq!(plex.questions().len(), 1);
+        let log = watched.server.log();
+        let said = log
+            .lines()
+            .find(|line| line.contains("plex.url and plex.token"));
+        assert!(said.is_some_and(|line| line.contains(why)), "{why}: {log}");
+        assert!(!log.contains(TOKEN));
+    }
 }

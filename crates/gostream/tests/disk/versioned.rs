@@ -1,13 +1,12 @@
 //! The versioned API at its port, against a real seeder.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::events::Listener;
 use crate::harness::http::{self, Answer};
 use crate::harness::server::{Place, Server};
 use crate::harness::swarm::SharedFilm;
@@ -43,7 +42,7 @@ impl Stand {
         &self.film.torrent.info_hash
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() {
             String::new()
         } else {
@@ -53,7 +52,7 @@ impl Stand {
         http::request(self.port, method, &path, &[], body.as_bytes()).unwrap()
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let answer = self.ask("GET", path, &Value::Null);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         serde_json::from_str(&answer.body).unwrap()
@@ -204,40 +203,6 @@ fn a_torrent_is_renamed_let_sleep_and_taken_away() {
     );
 }
 
-/// What a listener reads.
-struct Listener(BufReader<TcpStream>);
-
-impl Listener {
-    fn new(port: u16) -> Self {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        let request = "GET /api/v1/events HTTP/1.1\r\nHost: gostream\r\n\r\n";
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut listener = Self(BufReader::new(stream));
-        listener.line_with("content-type: text/event-stream");
-        listener
-    }
-
-    fn line_with(&mut self, text: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(
-                self.0.read_line(&mut line).unwrap() > 0,
-                "it ended before {text}"
-            );
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    fn object(&mut self, event: &str) -> Value {
-        self.line_with(&format!("event: {event}"));
-        let data = self.line_with("data: ");
-        serde_json::from_str(data.trim().strip_prefix("data: ").unwrap()).unwrap()
-    }
-}
-
 #[test]
 fn a_listener_hears_of_films_and_of_torrents_that_wake_and_sleep() {
     let stand = Stand::new();
@@ -253,7 +218,7 @@ fn a_listener_hears_of_films_and_of_torrents_that_wake_and_sleep() {
     assert_eq!(listener.object("torrent_asleep")["hash"], hash);
     // The end of the server is the end of the stream, and does not wait for its listeners.
     let _ = stand.server.stop();
-    listener.0.read_to_end(&mut Vec::new()).unwrap();
+    listener.end();
 }
 
 #[test]

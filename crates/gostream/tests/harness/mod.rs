@@ -9,6 +9,8 @@ pub(crate) mod cli;
 pub(crate) mod client;
 pub(crate) mod content;
 pub(crate) mod dht;
+pub(crate) mod events;
+pub(crate) mod frozen;
 pub(crate) mod http;
 pub(crate) mod media;
 pub(crate) mod mounts;

@@ -148,31 +148,45 @@ impl Server {
     }
 
     fn start_by(place: Place, change: impl FnOnce(Command) -> Command) -> Self {
+        let mut server = Self::begin_by(place, change);
+        server.until_ready();
+        server
+    }
+
+    /// Starts a server and waits for nothing.
+    pub(crate) fn begin(place: Place) -> Self {
+        Self::begin_by(place, |command| command)
+    }
+
+    fn begin_by(place: Place, change: impl FnOnce(Command) -> Command) -> Self {
         let mut command = cli::binary();
         command.arg("--config").arg(&place.config);
         command.arg("--data-dir").arg(&place.data_dir).arg("serve");
         let mut command = change(command);
-        let process = Process::start("gostream serve", &mut command);
-        let mut mount = place.mount();
+        Self {
+            process: Process::start("gostream serve", &mut command),
+            mount: place.mount(),
+            place,
+        }
+    }
+
+    /// Waits for its ready line.
+    pub(crate) fn until_ready(&mut self) {
         loop {
-            let line = process.line(LIMIT);
+            let line = self.process.line(LIMIT);
             if let Some(path) = line.strip_prefix("mount: ") {
-                mount = PathBuf::from(path);
+                self.mount = PathBuf::from(path);
             }
             if line == "ready" {
                 break;
             }
         }
+        let mount = &self.mount;
         assert!(
-            is_mounted(&mount),
+            is_mounted(mount),
             "ready, but {} is no mount",
             mount.display()
         );
-        Self {
-            process,
-            place,
-            mount,
-        }
     }
 
     /// Adds a torrent; the paths of its films in the mount.
@@ -258,6 +272,16 @@ impl Server {
     /// True once the process has ended.
     pub(crate) fn ended(&mut self) -> bool {
         self.process.ended()
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Asks it to end (SIGTERM), and waits for nothing.
+    pub(crate) fn terminate(&self) {
+        self.process.signal(rustix::process::Signal::TERM);
     }
 
     /// Has it read its settings again (SIGHUP).

@@ -157,6 +157,16 @@ impl Peer {
         figures[name].as_u64().unwrap()
     }
 
+    /// Has it stand still (SIGSTOP): its connections stay, and nothing comes.
+    pub(crate) fn pause(&self) {
+        self.process.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.process.signal(rustix::process::Signal::CONT);
+    }
+
     /// Ends it at once, without a goodbye.
     pub(crate) fn kill(&mut self) {
         self.process.kill();

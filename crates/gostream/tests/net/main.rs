@@ -11,6 +11,7 @@ mod harness;
 
 mod clients;
 mod discovery;
+mod events;
 mod leak;
 mod nat;
 mod trackers;

@@ -37,6 +37,7 @@ pub(super) fn read(body: &Value) -> Told {
         viewer: viewer(body),
         imdb: imdb(&text(body, &["imdb", "Provider_imdb"])),
         files: base_name(&path).into_iter().collect(),
+        plex_item: None,
         title: text(body, &["title", "Name"]),
         series: text(body, &["series", "SeriesName"]),
         year: number(body, &["year", "Year"]),

@@ -29,6 +29,7 @@ fn plex_tells_which_episode_of_what_is_played_by_whom() {
         viewer: "plex player tv-01".to_owned(),
         imdb: Some("tt0000123".to_owned()),
         files: vec![],
+        plex_item: Some("812".to_owned()),
         title: "The Lamp".to_owned(),
         series: "Copper Lanterns".to_owned(),
         year: Some(2031),
@@ -36,6 +37,49 @@ fn plex_tells_which_episode_of_what_is_played_by_whom() {
         episode: Some(3),
     };
     assert_eq!(notice(PLEX), expected);
+}
+
+/// The recorded shape of `/library/metadata/{ratingKey}`.
+const ITEM: &str = r#"{"MediaContainer":{"size":1,"identifier":"com.plexapp.plugins.library","librarySectionID":2,
+ "Metadata":[{"ratingKey":"812","type":"movie","guid":"plex://movie/5d9c0a1b2c3d4e5f60718293","title":"Porto di vetro",
+   "Guid":[{"id":"imdb://tt0000456"},{"id":"tmdb://4567"}],
+   "Media":[{"id":1,"Part":[{"id":1,"file":"/volume1/films/Glass_Harbour_2029_0a1b2c3d.mkv","size":4000000000}]}]}]}}"#;
+
+#[test]
+fn plex_says_of_an_item_what_it_is_and_which_files_it_has() {
+    let expected = PlexItem {
+        imdb: Some("tt0000456".to_owned()),
+        files: vec!["Glass_Harbour_2029_0a1b2c3d.mkv".to_owned()],
+    };
+    assert_eq!(PlexItem::read(ITEM.as_bytes()), Some(expected));
+    for none in [
+        "",
+        "[]",
+        "{}",
+        r#"{"MediaContainer":{}}"#,
+        r#"{"MediaContainer":{"Metadata":[]}}"#,
+        "<html>",
+    ] {
+        assert_eq!(PlexItem::read(none.as_bytes()), None, "{none}");
+    }
+    let bare = r#"{"MediaContainer":{"Metadata":[{"title":"x"}]}}"#;
+    assert_eq!(PlexItem::read(bare.as_bytes()), Some(PlexItem::default()));
+}
+
+#[test]
+fn only_digits_are_the_number_of_an_item() {
+    for (key, expected) in [
+        ("\"812\"", Some("812")),
+        ("812", Some("812")),
+        ("\"8/../1\"", None),
+        ("\"\"", None),
+        ("\"123456789012345678901\"", None),
+    ] {
+        let told = notice(&PLEX.replace("\"812\"", key));
+        assert_eq!(told.plex_item.as_deref(), expected, "{key}");
+    }
+    let of_jellyfin = PLEX.replace("media.play", "PlaybackStart");
+    assert_eq!(notice(&of_jellyfin).plex_item, None);
 }
 
 #[test]

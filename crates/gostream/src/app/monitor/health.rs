@@ -23,6 +23,17 @@ pub(super) async fn look(monitor: &ServerMonitor) -> Health {
     }
 }
 
+/// Films can be opened, and the database that keeps what is done with them is in its place.
+pub(super) async fn is_ready(monitor: &ServerMonitor) -> bool {
+    let path = monitor.parts.store.path().to_owned();
+    let look = move || match path.try_exists() {
+        Ok(true) => Ok(String::new()),
+        Ok(false) => Err("it is gone".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    monitor.can_open_films() && once(&monitor.looks[2], PATIENCE, look).await.is_ok()
+}
+
 fn check(name: &'static str, seen: Result<String, String>) -> Check {
     let ok = seen.is_ok();
     let (Ok(detail) | Err(detail)) = seen;

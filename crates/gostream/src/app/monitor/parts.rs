@@ -43,8 +43,8 @@ pub(in crate::app) struct ServerMonitor {
     pub(super) parts: Parts,
     pub(super) start: Instant,
     pub(super) mount: OnceLock<MountPart>,
-    /// Taken by who looks at the mount, and at the database: one that hangs holds one thread.
-    pub(super) looks: [Arc<Mutex<()>>; 2],
+    /// Taken by who looks at the mount, at the database, and at its folder: one that hangs holds one thread.
+    pub(super) looks: [Arc<Mutex<()>>; 3],
     /// Films can be opened.
     ready: AtomicBool,
 }
@@ -72,7 +72,7 @@ impl ServerMonitor {
         self.ready.store(false, Ordering::Release);
     }
 
-    pub(super) fn is_ready(&self) -> bool {
+    pub(super) fn can_open_films(&self) -> bool {
         self.ready.load(Ordering::Acquire)
     }
 }

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use gostream_fs::FsMetrics;
-use gostream_http::SettingsControl;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::monitor::{self, ServerMonitor};
 use crate::app::parts::Parts;
-use crate::app::playback::{Playbacks, Positions, Registry};
+use crate::app::playback::{Playbacks, Plex, Positions, Registry};
+use crate::app::settings::LiveSettings;
 use crate::app::source::EngineSource;
 use crate::app::web::WebPorts;
 use crate::cli::Context;
@@ -23,7 +23,7 @@ pub(super) struct Watching {
     pub(super) fs: Arc<FsMetrics>,
     pub(super) open: Arc<Registry>,
     stop: CancellationToken,
-    port: Option<JoinHandle<()>>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Watching {
@@ -31,7 +31,7 @@ impl Watching {
         context: &Context,
         parts: &Parts,
         web: &mut WebPorts,
-        settings: Arc<dyn SettingsControl>,
+        settings: &LiveSettings,
     ) -> Self {
         let open = Arc::<Registry>::default();
         let positions = Arc::new(Positions::new(Arc::clone(&parts.store)));
@@ -44,10 +44,11 @@ impl Watching {
             Arc::clone(&open),
             Arc::clone(&positions),
         ));
-        let playbacks = Playbacks::start(
+        let (playbacks, playing) = Playbacks::start(
             parts.engine.clone(),
             Arc::clone(&open),
             positions,
+            Plex::new(settings.plex()),
             stop.clone(),
         );
         let fs = Arc::<FsMetrics>::default();
@@ -64,21 +65,21 @@ impl Watching {
             config_source: config_source(context),
         }));
         let shown: Arc<dyn gostream_http::Monitor> = Arc::<ServerMonitor>::clone(&monitor);
-        let port = web.serve_monitor(shown, settings, &stop);
+        let port = web.serve_monitor(shown, Arc::new(settings.clone()), &stop);
         Self {
             source,
             monitor,
             fs,
             open,
             stop,
-            port,
+            tasks: port.into_iter().chain([playing]).collect(),
         }
     }
 
-    /// Ends the task of the webhooks and the port; the port's task, to be waited for.
-    pub(super) fn stop(self) -> Option<JoinHandle<()>> {
+    /// Ends the port, and the task of the webhooks; both are to be waited for.
+    pub(super) fn stop(self) -> Vec<JoinHandle<()>> {
         self.stop.cancel();
-        self.port
+        self.tasks
     }
 }
 

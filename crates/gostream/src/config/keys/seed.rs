@@ -304,16 +304,18 @@ pub(super) const KEYS: &[Key] = &[
         "plex.url",
         "http://127.0.0.1:32400",
         Form::Url,
-        None,
-        "Plex server.",
-    ),
+        Some(|c, v| c.plex.url = Url::parse(v).ok()),
+        "Plex server; asked which file it plays when it sends a webhook, once plex.token is set.",
+    )
+    .live(),
     text(
         "plex.token",
         "",
         Form::Any,
-        None,
-        "Token of the Plex server.",
+        Some(|c, v| v.clone_into(&mut c.plex.token)),
+        "Token of the Plex server (X-Plex-Token); empty: it is asked for nothing.",
     )
+    .live()
     .hidden(),
     int(
         "plex.library_id",
