@@ -35,6 +35,7 @@ pub mod peer;
 mod place;
 pub mod pool;
 mod read;
+pub mod redact;
 mod rests;
 mod room;
 mod scrape;

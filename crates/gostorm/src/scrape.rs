@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gostorm_wire::{Info, InfoHash};
 use tokio::task::JoinSet;
 
+use crate::redact;
 use crate::shared::Shared;
 use crate::tracker::{TrackerState, tiers};
 
@@ -61,7 +62,7 @@ async fn ask(
             state.seeders = counts.seeders;
             state.leechers = counts.leechers;
         }
-        Err(error) => state.error = Some(error.to_string()),
+        Err(error) => state.error = Some(redact::answer(&error.to_string(), &state.url)),
     }
     (number, state)
 }

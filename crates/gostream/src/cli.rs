@@ -11,7 +11,6 @@ mod args;
 mod context;
 mod failure;
 mod library;
-mod logging;
 pub mod output;
 mod progress;
 mod samba;
@@ -24,13 +23,17 @@ use clap::{CommandFactory as _, Parser as _};
 
 use gostream_http::LibraryControl as _;
 
-use crate::{control::ControlClient, doctor::Level};
+use crate::{
+    control::ControlClient,
+    doctor::Level,
+    logging::{Audience, LastWords},
+};
 
+pub use crate::logging::LogSwitch;
 pub use app::{App, OpenLibrary};
 pub use args::{Args, Command};
 pub use context::Context;
 pub use failure::Failure;
-pub use logging::LogSwitch;
 
 /// Runs the command line `arguments` (the first is the program's name).
 pub fn run(arguments: impl IntoIterator<Item = OsString>, app: &dyn App) -> ExitCode {
@@ -43,7 +46,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, app: &dyn App) -> Exit
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
         }
     };
-    match dispatch(args, app) {
+    let last_words = LastWords;
+    let done = dispatch(args, app);
+    drop(last_words);
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.report();
@@ -61,48 +67,45 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
         }
         Command::Config { defaults: true, .. } => output::raw(crate::config::defaults().as_bytes()),
         Command::Config { action: None, .. } => {
-            settings::print(&Context::prepare(&args.place, logging::Audience::Person)?)
+            settings::print(&Context::prepare(&args.place, Audience::Person)?)
         }
         Command::Config {
             action: Some(action),
             ..
         } => settings_change::run(&args.place, action),
-        Command::Serve => app.serve(Context::prepare(&args.place, logging::Audience::Log)?),
+        Command::Serve => app.serve(Context::prepare(&args.place, Audience::Log)?),
         Command::Demo { keep } => {
-            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            let context = Context::prepare(&args.place, Audience::Person)?;
             app.demo(context, keep)
         }
         Command::Add(add) => {
-            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            let context = Context::prepare(&args.place, Audience::Person)?;
             library::add(&context, app, add)
         }
         Command::Ls { long } => {
-            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            let context = Context::prepare(&args.place, Audience::Person)?;
             library::ls(&context, app, long)
         }
-        Command::Backup { file } => app.backup(
-            &Context::prepare(&args.place, logging::Audience::Person)?,
-            &file,
-        ),
-        Command::Restore { file } => app.restore(
-            &Context::prepare(&args.place, logging::Audience::Person)?,
-            &file,
-        ),
-        Command::Import { from } => app.import(
-            &Context::prepare(&args.place, logging::Audience::Person)?,
-            &from,
-        ),
-        Command::Doctor => doctor(&Context::prepare(&args.place, logging::Audience::Person)?),
+        Command::Backup { file } => {
+            app.backup(&Context::prepare(&args.place, Audience::Person)?, &file)
+        }
+        Command::Restore { file } => {
+            app.restore(&Context::prepare(&args.place, Audience::Person)?, &file)
+        }
+        Command::Import { from } => {
+            app.import(&Context::prepare(&args.place, Audience::Person)?, &from)
+        }
+        Command::Doctor => doctor(&Context::prepare(&args.place, Audience::Person)?),
         Command::SambaConfig(asked) => {
-            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            let context = Context::prepare(&args.place, Audience::Person)?;
             samba::run(&context, asked)
         }
         Command::Rm { paths } => {
-            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            let context = Context::prepare(&args.place, Audience::Person)?;
             library::rm(&context, app, paths)
         }
         Command::Refused { lift } => {
-            let context = Context::prepare(&args.place, logging::Audience::Person)?;
+            let context = Context::prepare(&args.place, Audience::Person)?;
             if lift.is_empty() {
                 library::refused(&context, app)
             } else {

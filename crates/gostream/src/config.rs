@@ -39,7 +39,7 @@ pub use settings::{
     BlocklistSettings, Config, DirectorySettings, EngineSettings, FsSettings, WarmSettings,
     WebSettings,
 };
-pub use units::{ByteSize, LogLevel, Verification};
+pub use units::{ByteSize, LogFormat, LogLevel, Verification};
 pub use values::Values;
 
 #[cfg(test)]

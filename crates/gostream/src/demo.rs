@@ -93,6 +93,7 @@ fn context_in(place: &Path, context: Context) -> Context {
             library: place.join("library"),
             mount: place.join("mount"),
             state: place.join("state"),
+            logs: None,
         },
         ..context
     }

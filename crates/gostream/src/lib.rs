@@ -14,6 +14,7 @@ pub mod doctor;
 mod import;
 mod librarian;
 pub mod link;
+mod logging;
 pub mod paths;
 mod program;
 pub mod samba;

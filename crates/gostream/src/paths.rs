@@ -27,6 +27,8 @@ pub struct Directories {
     pub mount: PathBuf,
     /// Database, lock and control socket.
     pub state: PathBuf,
+    /// Files of the log; nowhere: none are written.
+    pub logs: Option<PathBuf>,
 }
 
 impl Directories {
@@ -115,7 +117,10 @@ pub fn choose(place: &Place<'_>) -> Result<Directories, PathError> {
     let (data, seed_state) = data_directory(place, setting(&place.settings.data));
     let below = |named: Option<PathBuf>, name| named.unwrap_or_else(|| data.join(name));
     let state = setting(&place.settings.state).or(seed_state);
+    let logs = setting(&place.settings.logs)
+        .or_else(|| systemd_directory(place.variables, "LOGS_DIRECTORY"));
     let directories = Directories {
+        logs: logs.as_deref().map(absolute).transpose()?,
         library: absolute(&below(setting(&place.settings.library), "library"))?,
         mount: absolute(&below(setting(&place.settings.mount), "mount"))?,
         state: absolute(&below(state, "state"))?,
@@ -127,12 +132,15 @@ pub fn choose(place: &Place<'_>) -> Result<Directories, PathError> {
 /// The data directory of somebody who has set nothing yet: where a first config.json is made.
 pub fn new_data_dir(named: Option<&Path>, variables: &dyn Fn(&str) -> Option<OsString>) -> PathBuf {
     let named = named.map(Path::to_owned);
-    let chosen = named.or_else(|| systemd_directory(variables));
+    let chosen = named.or_else(|| systemd_directory(variables, "STATE_DIRECTORY"));
     chosen.unwrap_or_else(|| PathBuf::from(DATA))
 }
 
-fn systemd_directory(variables: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let list = variables("STATE_DIRECTORY")?;
+fn systemd_directory(
+    variables: &dyn Fn(&str) -> Option<OsString>,
+    variable: &str,
+) -> Option<PathBuf> {
+    let list = variables(variable)?;
     // systemd.exec(5): several directories are separated by a colon.
     let first = std::env::split_paths(&list).next()?;
     (!first.as_os_str().is_empty()).then_some(first)
@@ -140,7 +148,7 @@ fn systemd_directory(variables: &dyn Fn(&str) -> Option<OsString>) -> Option<Pat
 
 /// The data directory and, in the seed's layout, where the state is.
 fn data_directory(place: &Place<'_>, setting: Option<PathBuf>) -> (PathBuf, Option<PathBuf>) {
-    let systemd = || systemd_directory(place.variables);
+    let systemd = || systemd_directory(place.variables, "STATE_DIRECTORY");
     if let Some(named) = place.data_dir.clone().or(setting).or_else(systemd) {
         return (named, None);
     }
@@ -176,13 +184,18 @@ fn absolute(path: &Path) -> Result<PathBuf, PathError> {
 }
 
 /// What lies inside the mount is hidden by it, and a mount inside the library
-/// would show the library in itself.
+/// would show the library in itself. A log in the library would be a side-car.
 fn refuse_nesting(directories: &Directories) -> Result<(), PathError> {
     let Directories {
         library,
         mount,
         state,
+        logs,
     } = directories;
+    let logs = logs.iter().flat_map(|logs| {
+        let outer = [("mount", mount), ("library", library)];
+        outer.map(|outer| (("log", logs), outer))
+    });
     let forbidden = [
         (("library", library), ("mount", mount)),
         (("state", state), ("mount", mount)),
@@ -190,7 +203,7 @@ fn refuse_nesting(directories: &Directories) -> Result<(), PathError> {
         (("mount", mount), ("state", state)),
         (("state", state), ("library", library)),
     ];
-    for ((inner, inner_path), (outer, outer_path)) in forbidden {
+    for ((inner, inner_path), (outer, outer_path)) in forbidden.into_iter().chain(logs) {
         if inner_path.starts_with(outer_path) {
             return Err(PathError::Nested {
                 inner,
@@ -228,6 +241,7 @@ mod tests {
             library: format!("{root}/library").into(),
             mount: format!("{root}/mount").into(),
             state: format!("{root}/state").into(),
+            logs: None,
         }
     }
 
@@ -241,7 +255,9 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_setting_and_that_over_systemd() {
-        let variables = |_: &str| Some(OsString::from("/var/lib/one:/var/lib/two"));
+        let variables = |name: &str| {
+            (name == "STATE_DIRECTORY").then(|| OsString::from("/var/lib/one:/var/lib/two"))
+        };
         let mut settings = DirectorySettings::default();
         let chosen = |settings: &DirectorySettings, data_dir: Option<&str>| {
             let place = Place {
@@ -277,8 +293,45 @@ mod tests {
             library: "/mnt/real".into(),
             mount: "/mnt/virtual".into(),
             state: root.path().join("STATE"),
+            logs: None,
         };
         assert_eq!(seed.unwrap(), expected);
+    }
+
+    #[test]
+    fn the_log_has_no_files_unless_a_setting_or_systemd_says_where() {
+        let variables = |name: &str| {
+            let log = OsString::from("/var/log/gostream");
+            (name == "LOGS_DIRECTORY").then_some(log)
+        };
+        let mut settings = DirectorySettings::default();
+        let logs = |settings: &DirectorySettings, variables| {
+            let place = Place {
+                variables,
+                config_file: Some(Path::new("/etc/gostream/config.json")),
+                ..place(settings)
+            };
+            choose(&place).unwrap().logs
+        };
+        assert_eq!(logs(&settings, &nothing), None);
+        assert_eq!(
+            logs(&settings, &variables),
+            Some("/var/log/gostream".into())
+        );
+        settings.logs = Some("logs".into());
+        assert_eq!(
+            logs(&settings, &variables),
+            Some("/etc/gostream/logs".into())
+        );
+        for inside in ["/srv/gs/mount/logs", "/srv/gs/library"] {
+            let settings = DirectorySettings {
+                data: Some("/srv/gs".into()),
+                logs: Some(inside.into()),
+                ..DirectorySettings::default()
+            };
+            let refused = choose(&place(&settings)).unwrap_err().to_string();
+            assert!(refused.starts_with("the log directory"), "{refused}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::dial::{DialError, Dialled};
 use crate::net::reach::Reach;
+use crate::redact;
 use crate::room::Seat;
 use crate::shared::Shared;
 use crate::store::{StoreFailure, StoredTorrent};
@@ -153,7 +154,8 @@ pub(super) async fn scrape(
     match shared.trackers.scrape(&url, info_hash).await {
         Ok(counts) => Errand::Counted { tracker, counts },
         Err(error) => {
-            tracing::debug!(torrent = %info_hash, tracker, %error, "scrape failed");
+            let said = redact::answer(&error.to_string(), &url);
+            tracing::debug!(torrent = %info_hash, tracker, error = %said, "scrape failed");
             Errand::Done
         }
     }

@@ -8,6 +8,7 @@ use gostorm_core::{AnnounceOutcome, Time, TrackerClock};
 use gostorm_wire::tracker::ScrapeCounts;
 use gostorm_wire::{AnnounceError, AnnounceResponse, InfoHash};
 
+use crate::redact;
 use crate::tracker::tiers::Tiers;
 use crate::tracker::{TrackerError, TrackerState};
 
@@ -72,14 +73,13 @@ impl Trackers {
                 tracker.peers = answer.peers.len();
                 tracker.seeders = answer.complete.or(tracker.seeders);
                 tracker.leechers = answer.incomplete.or(tracker.leechers);
-                if let Some(warning) = answer
+                let warning = answer
                     .warning
-                    .as_ref()
-                    .filter(|_| tracker.warning != answer.warning)
-                {
+                    .map(|said| redact::answer(&said, &tracker.url));
+                if let Some(warning) = warning.as_ref().filter(|_| tracker.warning != warning) {
                     tracing::warn!(%torrent, tracker = index, warning, "a tracker warns");
                 }
-                tracker.warning = answer.warning;
+                tracker.warning = warning;
                 let outcome = AnnounceOutcome::Answered {
                     interval: Some(answer.interval),
                     min_interval: answer.min_interval,
@@ -87,14 +87,16 @@ impl Trackers {
                 (outcome, answer.peers)
             }
             Err(error) => {
-                tracing::info!(%torrent, tracker = index, %error, "announce failed");
+                // A tracker that refuses may name the passkey.
+                let said = redact::answer(&error.to_string(), &tracker.url);
+                tracing::info!(%torrent, tracker = index, error = %said, "announce failed");
                 let retry_in =
                     if let TrackerError::Answer(AnnounceError::Failure { retry_in, .. }) = &error {
                         *retry_in
                     } else {
                         None
                     };
-                tracker.error = Some(error.to_string());
+                tracker.error = Some(said);
                 (AnnounceOutcome::Failed { retry_in }, Vec::new())
             }
         }

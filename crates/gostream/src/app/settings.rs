@@ -18,8 +18,9 @@ use serde_json::{Map, Value};
 
 use super::parts::engine_config;
 use super::playback::LivePlex;
-use crate::cli::{Context, LogSwitch};
+use crate::cli::Context;
 use crate::config::{Config, Key, Loaded, LogLevel, PlexSettings, SettingsFile, Values, keys};
+use crate::logging::LogSwitch;
 use crate::paths::Directories;
 
 /// What a running server takes over of the settings.
@@ -275,6 +276,7 @@ mod tests {
             library: directory.path().join("library"),
             mount: directory.path().join("mount"),
             state: directory.path().join("state"),
+            logs: None,
         };
         // Some keys do something only beside others.
         let mut base = Values::default();

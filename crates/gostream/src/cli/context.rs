@@ -6,14 +6,11 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     config::{Config, Ignored, SettingsFile, Sources, Values, load},
+    logging::{self, LogPlan, LogSwitch},
     paths::{self, Directories, Place, choose},
 };
 
-use super::{
-    args::PlaceArgs,
-    failure::Failure,
-    logging::{self, LogSwitch},
-};
+use super::{args::PlaceArgs, failure::Failure};
 
 /// Settings and directories of one GoStream.
 pub struct Context {
@@ -64,7 +61,6 @@ impl Context {
             data_dir: Some(paths::new_data_dir(args.data_dir.as_deref(), &variables)),
             may_be_missing,
         })?;
-        let log = logging::start(loaded.config.log_level, audience);
         let directories = choose(&Place {
             data_dir: args.data_dir.clone(),
             settings: &loaded.config.directories,
@@ -72,6 +68,14 @@ impl Context {
             variables: &variables,
             program: program.as_deref(),
         })?;
+        let plan = LogPlan {
+            level: loaded.config.log_level,
+            format: loaded.config.log.format,
+            folder: directories.logs.clone(),
+            files: loaded.config.log.files,
+            file_len_max: loaded.config.log.file_max.as_bytes(),
+        };
+        let log = logging::start(&plan, audience);
         for ignored in &loaded.ignored {
             let (key, at) = (&ignored.key, ignored.at);
             match ignored.meant {

@@ -23,6 +23,10 @@ fn lines(context: &Context) -> Vec<String> {
     );
     let line = |name: &str, value: &dyn Display| format!("{name:<18} {value}");
     let engine = &config.engine;
+    let log_files = directories
+        .logs
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), |folder| folder.display().to_string());
     let mut lines = vec![
         line("settings", &file),
         line("library", &directories.library.display()),
@@ -37,6 +41,7 @@ fn lines(context: &Context) -> Vec<String> {
         line("owner", &format!("{}:{}", config.fs.uid, config.fs.gid)),
         line("URL in stubs", &config.web.gostorm_url),
         line("log level", &config.log_level.as_filter()),
+        line("log files", &log_files),
     ];
     lines.extend(ignored.iter().map(|ignored| {
         let why = match (ignored.known, ignored.meant) {

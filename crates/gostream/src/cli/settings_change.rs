@@ -9,12 +9,12 @@ use super::{
     args::{ConfigAction, PlaceArgs},
     context::Context,
     failure::Failure,
-    logging::Audience,
     output,
 };
 use crate::{
     config::{Key, Kind, keys},
     control::ControlClient,
+    logging::Audience,
 };
 use gostream_http::SocketError;
 

@@ -121,10 +121,12 @@ fn edits(asked: &Map<String, Value>, values: &Values) -> Result<Vec<Edit>, Vec<W
             });
             continue;
         };
+        // What is sent back as it was shown stays as it is.
         if *value == values::masked(key, values.of(key)) {
             continue;
         }
-        match check::json(key, value) {
+        let value = values::meant(key, value, values.of(key));
+        match check::json(key, &value) {
             Ok(value) => edits.push((key, value)),
             Err(detail) => wrong.push(WrongSetting {
                 key: name.clone(),

@@ -5,6 +5,7 @@
 
 mod discovery;
 mod later;
+mod logs;
 mod ours;
 mod row;
 mod seed;
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         .chain(transports::KEYS)
         .chain(web::KEYS)
         .chain(discovery::KEYS)
+        .chain(logs::KEYS)
         .chain(seed::KEYS)
         .chain(later::KEYS)
 }

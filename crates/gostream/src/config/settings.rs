@@ -16,7 +16,7 @@ use super::forwarding::ForwardingSettings;
 use super::plex::PlexSettings;
 use gostorm::{Retrackers, RetrackersMode};
 
-use super::units::{ByteSize, LogLevel, Verification};
+use super::units::{ByteSize, LogFormat, LogLevel, Verification};
 
 /// All settings that have an effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,29 @@ pub struct Config {
     pub plex: PlexSettings,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// How it looks, and how much of it is kept.
+    pub log: LogSettings,
+}
+
+/// Settings of the log but its level, which is live, and its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `log_format`: for people or for programs.
+    pub format: LogFormat,
+    /// `log_files`: files at most.
+    pub files: usize,
+    /// `log_file_max_mb`: the longest one.
+    pub file_max: ByteSize,
+}
+
+impl LogSettings {
+    const fn blank() -> Self {
+        Self {
+            format: LogFormat::Text,
+            files: 0,
+            file_max: ByteSize::bytes(0),
+        }
+    }
 }
 
 /// Directories that the settings name; `crate::paths` fills in the rest.
@@ -52,6 +75,8 @@ pub struct DirectorySettings {
     pub library: Option<PathBuf>,
     /// `fuse_mount_path`: the mount point.
     pub mount: Option<PathBuf>,
+    /// `log_dir`: the files of the log.
+    pub logs: Option<PathBuf>,
 }
 
 /// Settings of the engine.
@@ -209,6 +234,7 @@ impl Config {
                 state: None,
                 library: None,
                 mount: None,
+                logs: None,
             },
             engine: EngineSettings {
                 read_ahead_budget: ByteSize::bytes(0),
@@ -266,6 +292,7 @@ impl Config {
             web: WebSettings::blank(),
             plex: PlexSettings::blank(),
             log_level: LogLevel::Info,
+            log: LogSettings::blank(),
         }
     }
 }

@@ -113,6 +113,30 @@ impl LogLevel {
     }
 }
 
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: a JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The names as config.json has them.
+    pub const NAMES: &'static [&'static str] = &["text", "json"];
+
+    /// Reads one of [`Self::NAMES`], in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +165,13 @@ mod tests {
             assert!(Verification::from_name(&name.to_uppercase()).is_some());
         }
         assert_eq!(Verification::from_name("none"), None);
+    }
+
+    #[test]
+    fn every_format_of_the_log_reads_its_own_name_in_any_case() {
+        for name in LogFormat::NAMES {
+            assert!(LogFormat::from_name(&name.to_uppercase()).is_some());
+        }
+        assert_eq!(LogFormat::from_name("xml"), None);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use gostorm::redact;
 use serde_json::Value;
 use url::Url;
 
@@ -97,7 +98,8 @@ impl Values {
     }
 }
 
-/// A value as it may be given out: a secret that is set as [`MASK`], and so the password in a URL.
+/// A value as it may be given out: a secret that is set as [`MASK`], and so the password and the query of a URL, and
+/// whatever may be a passkey in a list of them.
 pub(super) fn masked(key: &Key, value: &Value) -> Value {
     if key.secret {
         let unset = value.as_str() == Some("");
@@ -110,7 +112,28 @@ pub(super) fn masked(key: &Key, value: &Value) -> Value {
             },
             Value::String(text),
         ) => Value::from(without_password(text)),
+        (Kind::TextList { .. }, Value::Array(list)) => list.iter().map(masked_item).collect(),
         _ => value.clone(),
+    }
+}
+
+/// The value that is meant by one that was given out, and perhaps changed since: in a list, what is still masked is what
+/// it was.
+pub(super) fn meant(key: &Key, value: &Value, held: &Value) -> Value {
+    match (&key.kind, value, held) {
+        (Kind::TextList { .. }, Value::Array(list), Value::Array(held)) => {
+            let was = |item: &Value| held.iter().find(|held| masked_item(held) == *item);
+            let items = list.iter().map(|item| was(item).unwrap_or(item).clone());
+            items.collect()
+        }
+        _ => value.clone(),
+    }
+}
+
+fn masked_item(item: &Value) -> Value {
+    match item.as_str() {
+        Some(text) if text.contains("://") => Value::from(redact::url(text)),
+        Some(_) | None => item.clone(),
     }
 }
 
@@ -118,9 +141,15 @@ fn without_password(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return text.to_owned();
     };
-    // A URL that has a password has a host, so it can be changed.
-    if url.password().is_none() || url.set_password(Some(MASK)).is_err() {
+    if url.password().is_none() && url.query().is_none() {
         return text.to_owned();
+    }
+    if url.query().is_some() {
+        url.set_query(Some(MASK));
+    }
+    // A URL that has a password has a host, so it can be changed.
+    if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
+        return MASK.to_owned();
     }
     url.into()
 }
@@ -143,6 +172,26 @@ mod tests {
             "https://me:***@host/list"
         );
         assert_eq!(shown("blocklist_url", "https://host"), "https://host");
+        assert_eq!(
+            shown("blocklist_url", "https://host/?id=7&pin=1"),
+            "https://host/?***"
+        );
+        let trackers = keys::find("extra_trackers").unwrap();
+        let held = json!(["udp://a:1/announce", "http://b/k3yk3y/announce"]);
+        let given_out = masked(trackers, &held);
+        assert_eq!(
+            given_out,
+            json!(["udp://a:1/announce", "http://b/***/announce"])
+        );
+        assert_eq!(meant(trackers, &given_out, &held), held);
+        let longer = json!(["http://b/***/announce", "udp://c:1"]);
+        let wanted = json!(["http://b/k3yk3y/announce", "udp://c:1"]);
+        assert_eq!(meant(trackers, &longer, &held), wanted);
+        let origins = json!(["https://lampa.example", "*"]);
+        assert_eq!(
+            masked(keys::find("cors_origins").unwrap(), &origins),
+            origins
+        );
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(crate) fn binary() -> Command {
     for name in [
         "MKV_PROXY_CONFIG_PATH",
         "STATE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "JOURNAL_STREAM",
         "NOTIFY_SOCKET",
         "RUST_LOG",
     ] {

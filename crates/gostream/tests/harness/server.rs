@@ -147,6 +147,27 @@ impl Server {
         })
     }
 
+    /// Like [`Server::start_in`], by a line of sh that ends with `exec "$@"`.
+    pub(crate) fn start_by_script(
+        place: Place,
+        script: &str,
+        variables: &[(&str, &OsStr)],
+    ) -> Self {
+        Self::start_by(place, |command| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", script, "sh"]);
+            shell.arg(command.get_program()).args(command.get_args());
+            for (name, value) in command.get_envs() {
+                match value {
+                    Some(value) => shell.env(name, value),
+                    None => shell.env_remove(name),
+                };
+            }
+            shell.envs(variables.iter().copied());
+            shell
+        })
+    }
+
     fn start_by(place: Place, change: impl FnOnce(Command) -> Command) -> Self {
         let mut server = Self::begin_by(place, change);
         server.until_ready();

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use gostorm::{
     Holdings, PeerStats, ReaderClass, ReaderStats, Source, Stall, TorrentState, TrackerState, Via,
+    redact,
 };
 use gostorm_wire::InfoHash;
 use gostream_http::{
@@ -136,7 +137,7 @@ fn peers(state: &TorrentState) -> Vec<PeerLook> {
         let via = remote.map(|remote| &remote.via);
         PeerLook {
             address: match via {
-                Some(Via::Http(url)) => masked(url),
+                Some(Via::Http(url)) => redact::url(url),
                 Some(Via::Tcp | Via::Utp) | None => peer.addr.to_string(),
             },
             source: source(peer.source),
@@ -176,57 +177,18 @@ const fn source(source: Option<Source>) -> PeerSource {
 }
 
 fn tracker(tracker: TrackerState) -> TrackerLook {
-    // What it said last may name its own address, with the secret in it.
-    let url = masked(&tracker.url);
-    let clean = |text: String| text.replace(&tracker.url, &url);
     TrackerLook {
         tier: tracker.tier,
         working: tracker.working,
         failures: tracker.failures,
-        error: tracker.error.map(clean),
-        warning: tracker.warning.map(clean),
+        error: tracker.error,
+        warning: tracker.warning,
         next_announce_seconds: tracker.next_announce.map(|left| left.as_secs()),
         peers: tracker.peers,
         seeders: tracker.seeders,
         leechers: tracker.leechers,
-        url,
+        url: redact::url(&tracker.url),
     }
-}
-
-/// The address without what may be a secret of the user: a login, a query, and the parts of the path that no person
-/// would choose as a name. Trackers hand out passkeys in any of them.
-fn masked(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let (rest, query) = rest
-        .split_once('?')
-        .map_or((rest, ""), |(rest, _)| (rest, "?***"));
-    let mut parts = rest.split('/');
-    let host = parts.next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default();
-    let path: String = parts
-        .map(|part| {
-            if is_plain(part) {
-                format!("/{part}")
-            } else {
-                "/***".to_owned()
-            }
-        })
-        .collect();
-    format!("{scheme}://{host}{path}{query}")
-}
-
-/// A word that trackers use in their paths.
-fn is_plain(part: &str) -> bool {
-    let words = [
-        "",
-        "announce",
-        "announce.php",
-        "tracker",
-        "tr",
-        "bt",
-        "scrape",
-    ];
-    words.contains(&part)
 }
 
 fn reader_look(reader: &ReaderStats, file: Option<u32>, state: &TorrentState) -> ReaderLook {
@@ -284,53 +246,6 @@ mod tests {
     use gostorm_wire::PieceIndex;
 
     use super::*;
-
-    #[test]
-    fn whatever_may_be_a_secret_in_an_address_is_masked() {
-        for (url, shown) in [
-            (
-                "udp://tracker.example:80/announce",
-                "udp://tracker.example:80/announce",
-            ),
-            ("udp://tracker.example:80", "udp://tracker.example:80"),
-            (
-                "http://t.example/announce.php?passkey=s3cr3t",
-                "http://t.example/announce.php?***",
-            ),
-            (
-                "https://t.example/s3cr3t/announce",
-                "https://t.example/***/announce",
-            ),
-            (
-                "https://me:s3cr3t@t.example/announce",
-                "https://t.example/announce",
-            ),
-            (
-                "http://t.example/announce/s3cr3t",
-                "http://t.example/announce/***",
-            ),
-            (
-                "http://t.example/announce?s3cr3t?a@b/c",
-                "http://t.example/announce?***",
-            ),
-        ] {
-            assert_eq!(masked(url), shown);
-        }
-    }
-
-    #[test]
-    fn what_a_tracker_says_of_its_own_address_is_masked_too() {
-        let state = TrackerState {
-            url: "http://t.example/s3cr3t/announce".to_owned(),
-            error: Some("http://t.example/s3cr3t/announce: not found".to_owned()),
-            ..TrackerState::default()
-        };
-        let look = tracker(state);
-        assert_eq!(
-            look.error.as_deref(),
-            Some("http://t.example/***/announce: not found")
-        );
-    }
 
     #[test]
     fn ranges_are_those_of_verified_pieces_within_the_file() {

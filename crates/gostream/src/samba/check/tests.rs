@@ -12,6 +12,7 @@ fn directories() -> Directories {
         library: "/srv/gs/library".into(),
         mount: "/srv/gs/mount".into(),
         state: "/srv/gs/state".into(),
+        logs: None,
     }
 }
 
