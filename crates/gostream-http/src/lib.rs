@@ -48,7 +48,7 @@ pub use looks::{
 };
 pub use monitor::{
     Check, Event as ViewerEvent, Family, Health, HistogramSample, Kind, Labels as SampleLabels,
-    Monitor, Notice, PlexItem, Sample, Section, monitor,
+    Monitor, Notice, PlexItem, ProfileError, Profiler, Sample, Section, monitor,
 };
 pub use proxy::proxy;
 pub use settings::{

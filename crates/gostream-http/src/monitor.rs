@@ -10,12 +10,13 @@
 //! | `GET /health`, `/ready` | each check as JSON; 503 when one fails |
 //! | `GET`, `POST /api/config` | the settings, as control pages of older versions know them |
 //! | `POST /api/restart` | ends the process, which its service manager starts again |
-//! | `GET /debug/pprof/...` | 404: there is no profiler in it |
+//! | `GET /debug/pprof/profile` | where CPU time is spent; for programs on this machine (profile.rs) |
 //! | `POST /webhook`, `/plex/webhook` | a media server says what a viewer does ([`Notice`]) |
 
 mod exposition;
 mod health;
 mod notice;
+mod profile;
 mod view;
 mod webhook;
 
@@ -35,6 +36,7 @@ use serde_json::{Value, json};
 pub use self::exposition::{Family, HistogramSample, Kind, Labels, Sample};
 pub use self::health::{Check, Health};
 pub use self::notice::{Event, Notice, Section};
+pub use self::profile::{ProfileError, Profiler};
 pub use self::view::Monitor;
 pub use self::webhook::PlexItem;
 use crate::{access::LiveAccess, command::MayCommand, error::MonitorRefusal};
@@ -43,7 +45,12 @@ type Watched = Arc<dyn Monitor>;
 
 /// The routes of the metrics port. `access` says with which key webhooks must come; wrong keys count as its wrong logins.
 /// `config` has those of the settings, which only those may change who may restart.
-pub fn monitor(monitor: Arc<dyn Monitor>, access: LiveAccess, config: Router) -> Router {
+pub fn monitor(
+    monitor: Arc<dyn Monitor>,
+    profiler: Arc<dyn Profiler>,
+    access: LiveAccess,
+    config: Router,
+) -> Router {
     let webhook = webhook::route(Arc::clone(&monitor), access).fallback(no_method);
     let only = |methods: MethodRouter<Watched>| methods.fallback(no_method);
     Router::new()
@@ -55,11 +62,11 @@ pub fn monitor(monitor: Arc<dyn Monitor>, access: LiveAccess, config: Router) ->
         .route("/health", only(get(health)))
         .route("/ready", only(get(ready)))
         .route("/api/restart", only(post(restart)))
-        .route("/debug/pprof/{*profile}", only(get(profile)))
         .fallback(no_route)
         .with_state(monitor)
         .route("/webhook", webhook.clone())
         .route("/plex/webhook", webhook)
+        .merge(profile::routes(profiler))
         .merge(config.layer(middleware::from_fn(only_from_here)))
 }
 
@@ -139,10 +146,6 @@ async fn restart(State(watched): State<Watched>, MayCommand(may): MayCommand) ->
     tracing::info!("a restart was asked for at the metrics port");
     watched.restart();
     Json(json!({"ok": true})).into_response()
-}
-
-async fn profile() -> MonitorRefusal {
-    MonitorRefusal::NoProfiler
 }
 
 async fn no_route(request: Request) -> MonitorRefusal {

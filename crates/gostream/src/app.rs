@@ -17,6 +17,7 @@ mod monitor;
 mod notify;
 mod parts;
 mod playback;
+mod profiler;
 mod serve;
 mod settings;
 mod source;

@@ -35,9 +35,18 @@ pub(crate) enum MonitorRefusal {
     /// The command comes from elsewhere, and no login is set.
     #[error("without a login (web_user, web_token) only this machine may do this")]
     NotHere,
-    /// A profile was asked for.
-    #[error("no profiler is built in; use 'perf record -g -p PID', and heaptrack for memory")]
-    NoProfiler,
+    /// A profile of another kind was asked for than there is.
+    #[error("there is no profile {0}: {1}; /debug/pprof/ lists what there is")]
+    NoProfile(String, &'static str),
+    /// A profile was asked for from elsewhere.
+    #[error("profiles are for programs on this machine alone; from another one: ssh -L")]
+    OnlyHere,
+    /// A profile is longer or shorter than may be.
+    #[error("seconds: must be a whole number from {0} to {1}")]
+    BadLength(u64, u64),
+    /// Another profile is being taken.
+    #[error("another profile is being taken; one at a time")]
+    Profiling,
     /// It should have worked.
     #[error("{0}")]
     Failed(String),
@@ -51,11 +60,12 @@ impl MonitorRefusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoRoute(_) | Self::NoProfiler => StatusCode::NOT_FOUND,
+            Self::NoRoute(_) | Self::NoProfile(..) => StatusCode::NOT_FOUND,
             Self::NoMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::WrongKey | Self::NotHere => StatusCode::FORBIDDEN,
+            Self::WrongKey | Self::NotHere | Self::OnlyHere => StatusCode::FORBIDDEN,
             Self::LockedOut(refused) => refused.status(),
-            Self::Broken(_) => StatusCode::BAD_REQUEST,
+            Self::Broken(_) | Self::BadLength(..) => StatusCode::BAD_REQUEST,
+            Self::Profiling => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,

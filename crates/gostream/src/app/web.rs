@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::descriptors;
+use super::profiler::CpuProfiler;
 use crate::cli::Failure;
 use crate::config::Config;
 
@@ -74,7 +75,9 @@ impl WebPorts {
         stop: &CancellationToken,
     ) -> Option<JoinHandle<()>> {
         let port = self.monitor.take()?;
-        let routes = monitor(shown, self.access.clone(), config_routes(settings));
+        let profiler = Arc::<CpuProfiler>::default();
+        let access = self.access.clone();
+        let routes = monitor(shown, profiler, access, config_routes(settings));
         let served = port.serve(routes, stop.clone().cancelled_owned());
         Some(tokio::spawn(served))
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,23 +23,43 @@ const TO_A_JOURNAL: &str =
 /// Sends the standard error to a file.
 const TO_A_FILE: &str = r#"exec 2>"$ERRORS"; exec "$@""#;
 
+/// A file for the standard error, which explains a failure.
+struct Errors {
+    file: PathBuf,
+    _directory: TempDir,
+}
+
+impl Drop for Errors {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let text = fs::read_to_string(&self.file).unwrap_or_default();
+            eprintln!("--- the standard error of the server:\n{text}---");
+        }
+    }
+}
+
 /// A server whose standard error goes to a file.
 struct Logged {
     server: Server,
     errors: PathBuf,
-    _directory: TempDir,
+    kept: Errors,
 }
 
 impl Logged {
-    fn start(settings: Value, script: &str) -> Self {
+    fn start(mut settings: Value, script: &str) -> Self {
+        settings["torrent_port"] = json!(0);
         let directory = tempfile::tempdir().unwrap();
         let errors = directory.path().join("errors");
+        let kept = Errors {
+            file: errors.clone(),
+            _directory: directory,
+        };
         let variables = [("ERRORS", errors.as_os_str())];
         let server = Server::start_by_script(Place::new(settings), script, &variables);
         Self {
             server,
             errors,
-            _directory: directory,
+            kept,
         }
     }
 
@@ -85,7 +106,7 @@ fn the_journal_is_given_the_priority_and_neither_time_nor_colours() {
     logged.say();
     wait_for("a line", &logged.errors, "settings were read again");
     let errors = logged.errors.clone();
-    let _directory = logged._directory;
+    let _kept = logged.kept;
     let (status, _after) = logged.server.stop();
     assert!(status.success());
     let text = fs::read_to_string(errors).unwrap();
@@ -115,7 +136,7 @@ fn a_change_of_the_level_reaches_the_file_and_the_standard_error() {
     // It has been answered: a later command waits for the one before, and the end for all lines.
     logged.set("ERROR");
     let (file, errors) = (logged.log(), logged.errors.clone());
-    let _directory = logged._directory;
+    let _kept = logged.kept;
     let (status, _after) = logged.server.stop();
     assert!(status.success());
     for file in [&file, &errors] {
@@ -136,7 +157,7 @@ fn a_program_reads_an_object_a_line() {
     logged.say();
     wait_for("a line", &logged.log(), "settings were read again");
     let (file, errors) = (logged.log(), logged.errors.clone());
-    let _directory = logged._directory;
+    let _kept = logged.kept;
     let (_, _after) = logged.server.stop();
     for file in [&file, &errors] {
         let text = fs::read_to_string(file).unwrap();

@@ -21,6 +21,7 @@ mod logs;
 mod monitor;
 mod ops;
 mod playback;
+mod profile;
 mod programs;
 mod proxy;
 mod samba;

@@ -203,8 +203,9 @@ fn other_paths_and_methods_are_refused() {
     let _server = Server::start(json!({"metrics_port": port}));
     for (method, path, status) in [
         ("GET", "/nothing", 404),
-        ("GET", "/debug/pprof/profile?seconds=5", 404),
+        ("GET", "/debug/pprof/profile?seconds=500", 400),
         ("GET", "/debug/pprof/heap", 404),
+        ("POST", "/debug/pprof/profile", 405),
         ("POST", "/metrics", 405),
         ("GET", "/api/restart", 405),
         ("GET", "/webhook", 405),

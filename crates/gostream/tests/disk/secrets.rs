@@ -59,6 +59,7 @@ fn quoting_tracker() -> (u16, Receiver<String>) {
 
 fn settings(ports: (u16, u16), tracker: u16) -> Value {
     json!({
+        "torrent_port": 0,
         "api_listen_port": ports.0,
         "metrics_port": ports.1,
         "log_dir": "data/logs",
