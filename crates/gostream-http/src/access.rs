@@ -16,7 +16,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use subtle::{Choice, ConstantTimeEq as _};
 use tokio::sync::watch;
 
-use crate::attempts::Attempts;
+use crate::{attempts::Attempts, bans::Bans};
 
 /// From where, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,14 +79,21 @@ pub struct LiveAccess(Arc<Shared>);
 struct Shared {
     access: watch::Sender<Arc<Access>>,
     attempts: Attempts,
+    bans: Bans,
 }
 
 impl LiveAccess {
     /// As it is at first.
     pub fn new(access: Access) -> Self {
+        Self::with_bans(access, Bans::default())
+    }
+
+    /// The same with lists of whom to refuse, which stay as they are.
+    pub fn with_bans(access: Access, bans: Bans) -> Self {
         Self(Arc::new(Shared {
             access: watch::Sender::new(Arc::new(access)),
             attempts: Attempts::default(),
+            bans,
         }))
     }
 
@@ -110,6 +117,11 @@ impl LiveAccess {
     /// Changes with it.
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<Access>> {
         self.0.access.subscribe()
+    }
+
+    /// Whether a list refuses this client.
+    pub(crate) fn bans(&self, client: IpAddr) -> bool {
+        self.0.bans.ban(client)
     }
 
     /// The wrong logins at all of the ports.
@@ -407,6 +419,8 @@ mod tests {
             "http://lampa.mx",
             "https://tv.example:8443",
             "http://[::1]:9000",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
             "*",
         ] {
             assert!(text.parse::<Origin>().is_ok(), "{text}");

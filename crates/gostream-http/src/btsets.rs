@@ -32,6 +32,22 @@ pub fn find(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
+/// The values under the names as the table writes them: clients may write them in any case.
+pub fn as_named(sent: Values) -> Values {
+    let named = |name: String| {
+        let row = TABLE
+            .iter()
+            .find(|row| row.name.eq_ignore_ascii_case(&name));
+        row.map_or(name, |row| row.name.to_owned())
+    };
+    let (mut values, others): (Values, Values) =
+        sent.into_iter().partition(|(name, _)| find(name).is_some());
+    for (name, value) in others {
+        values.entry(named(name)).or_insert(value);
+    }
+    values
+}
+
 /// The whole object, made of our values by key.
 pub fn shown(ours: &Values) -> Values {
     let named = |row: &Row| (row.name.to_owned(), row.meaning.shown(ours));

@@ -339,6 +339,8 @@ pub(crate) enum Refusal {
     NoLogin(NoLogin),
     /// The client's address is not served, or no longer.
     NotServed,
+    /// A list of the user's names the client, or leaves it out.
+    Banned,
     /// A page of another site asks.
     Stranger(Stranger),
     /// The body is longer than any may be.
@@ -373,6 +375,8 @@ impl IntoResponse for Refusal {
                 (StatusCode::FORBIDDEN, kind, xml).into_response()
             }
             Self::NotServed => StatusCode::FORBIDDEN.into_response(),
+            // What clients of TorrServer know from it.
+            Self::Banned => (StatusCode::IM_A_TEAPOT, "Banned").into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::TooSlow => {
                 (StatusCode::REQUEST_TIMEOUT, format!("{TOO_SLOW_TEXT}\n")).into_response()

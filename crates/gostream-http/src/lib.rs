@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod attempts;
+mod bans;
 mod base64;
 pub mod btsets;
 mod client;
@@ -34,6 +35,7 @@ mod web;
 
 pub use access::{Access, Addresses, LiveAccess, Login, NoAddresses, NoOrigin, Origin, WebhookKey};
 pub use api::{ApiParts, Torrents, document, guarded, router, settings_routes};
+pub use bans::{Bans, Names};
 pub use config_router::config_routes;
 pub use control::{
     AddEvent, AddProgress, AddRequest, AddStage, AddedFile, BODY_LEN_MAX, ControlError, FileState,

@@ -12,15 +12,19 @@ mod api;
 mod body;
 mod cache;
 mod gate;
+mod home;
+mod media;
 mod playlist;
 mod probe;
 mod query;
+mod search;
 mod settings;
 mod shutdown;
 mod speed;
 mod status;
 mod stream;
 mod summary;
+mod token;
 mod upload;
 mod viewed;
 
@@ -37,8 +41,9 @@ use axum::{
 use self::api::Api;
 use crate::{access::LiveAccess, settings::SettingsControl, torrents::TorrentService};
 
-/// What `/echo` answers. Clients look at the beginning only.
-const ECHO: &str = concat!("MatriX.137-gostream-", env!("CARGO_PKG_VERSION"));
+/// What `/echo` answers. Most clients look at the beginning only; others take the number between the dots for one, so that
+/// nothing may stand beside it.
+const ECHO: &str = concat!("MatriX.137.gostream-", env!("CARGO_PKG_VERSION"));
 
 /// The routes of the API port, which is `port`; the login is theirs, see the module.
 pub fn torrserver(
@@ -49,6 +54,7 @@ pub fn torrserver(
 ) -> Router {
     let api = Api::new(torrents, settings, access, port);
     Router::new()
+        .route("/", get(home::page))
         .route("/echo", get(echo))
         .route("/torrents", post(actions::torrents))
         .route(
@@ -60,10 +66,11 @@ pub fn torrserver(
         .route("/viewed", post(viewed::viewed))
         .route("/stream", get(stream::stream))
         .route("/stream/", get(stream::stream))
-        .route("/stream/{name}", get(stream::stream))
+        .route("/stream/{*name}", get(stream::stream))
         .route("/play/{hash}/{id}", get(stream::play))
         .route("/playlist", get(playlist::of_torrent))
-        .route("/playlist/{name}", get(playlist::of_torrent))
+        .route("/playlist/", get(playlist::of_torrent))
+        .route("/playlist/{*name}", get(playlist::of_torrent))
         .route("/playlistall/all.m3u", get(playlist::of_all))
         .route("/download/{size}", get(speed::download))
         .route("/settings", post(settings::settings))
@@ -74,7 +81,8 @@ pub fn torrserver(
         .route("/stat", get(summary::stat))
         .route("/magnets", get(summary::magnets))
         .route("/shutdown", get(shutdown::shutdown))
-        .route("/shutdown/{reason}", get(shutdown::shutdown))
+        .route("/shutdown/{*reason}", get(shutdown::shutdown))
+        .merge(search::routes())
         .layer(middleware::from_fn_with_state(api.clone(), gate::check))
         .with_state(api)
 }

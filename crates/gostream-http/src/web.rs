@@ -177,10 +177,13 @@ async fn check_client(
     request: Request,
     next: Next,
 ) -> Response {
-    if access.now().admits(client) {
-        return next.run(request).await;
+    if !access.now().admits(client) {
+        return Refusal::NotServed.into_response();
     }
-    Refusal::NotServed.into_response()
+    if access.bans(client) {
+        return Refusal::Banned.into_response();
+    }
+    next.run(request).await
 }
 
 async fn check_login(

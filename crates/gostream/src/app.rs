@@ -5,6 +5,7 @@
 //! system the engine. Called by `program` and by the demonstration.
 
 mod backup;
+mod bans;
 mod blocklist;
 mod descriptors;
 mod films;

@@ -47,6 +47,16 @@ impl Directories {
         self.state.join("trackers.txt")
     }
 
+    /// Clients that the web ports refuse.
+    pub fn denied_clients(&self) -> PathBuf {
+        self.state.join("bip.txt")
+    }
+
+    /// The only clients that the web ports serve.
+    pub fn allowed_clients(&self) -> PathBuf {
+        self.state.join("wip.txt")
+    }
+
     /// The folder of the warm cache.
     pub fn warm(&self) -> PathBuf {
         self.state.join("warm")

@@ -1,6 +1,7 @@
 //! Refusals of the API port in the way of TorrServer.
 
 use axum::{
+    Json,
     extract::multipart::MultipartError,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -33,6 +34,8 @@ pub(crate) enum ApiRefusal {
     Failed,
     /// The bytes of a film cannot be had.
     Film(FilmError),
+    /// Nothing is searched here: there is no index. A list of nothing goes with it.
+    NoSearch,
 }
 
 impl From<FilmError> for ApiRefusal {
@@ -82,6 +85,7 @@ impl IntoResponse for ApiRefusal {
         }
         let status = match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::NoSearch => return (StatusCode::BAD_REQUEST, Json([(); 0])).into_response(),
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotHere | Self::Elsewhere => StatusCode::FORBIDDEN,

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{api::Api, body, status::TorrentStatus};
+use super::{api::Api, body, status::TorrentStatus, token};
 use crate::{
     error::ApiRefusal,
     torrents::{Labels, NewTorrent, TorrentId, TorrentSource, TorrentView},
@@ -58,12 +58,31 @@ impl Wanted {
     }
 
     fn new_torrent(&self) -> Result<NewTorrent, ApiRefusal> {
-        Ok(NewTorrent {
-            source: TorrentSource::Link(link(self.link.as_deref().unwrap_or_default())?),
-            labels: self.labels()?,
-            save: self.save_to_db.unwrap_or(false),
-        })
+        let link = link(self.link.as_deref().unwrap_or_default())?;
+        let save = self.save_to_db.unwrap_or(false);
+        named(&link, self.labels()?, save)
     }
+}
+
+/// The torrent that a link names, which may be a token of its words as well.
+pub(super) fn named(link: &str, mut labels: Labels, save: bool) -> Result<NewTorrent, ApiRefusal> {
+    let link = match token::in_link(link) {
+        Some(token) => {
+            let token = token::read(token).map_err(|_| ApiRefusal::Malformed)?;
+            let magnet = token.magnet();
+            token.fill(&mut labels);
+            magnet
+        }
+        None => link.to_owned(),
+    };
+    if !labels.fit() {
+        return Err(ApiRefusal::TooLarge);
+    }
+    Ok(NewTorrent {
+        source: TorrentSource::Link(link),
+        labels,
+        save,
+    })
 }
 
 /// A link as clients send it: some escape its `&` as HTML does.
@@ -104,7 +123,7 @@ fn done((): ()) -> Result<Response, ApiRefusal> {
 
 /// A torrent as JSON.
 pub(super) fn one(torrent: &TorrentView) -> Result<Response, ApiRefusal> {
-    body::answer(&TorrentStatus::from(torrent))
+    body::answer(&TorrentStatus::from(torrent).with_token(torrent))
 }
 
 /// Torrents as JSON.

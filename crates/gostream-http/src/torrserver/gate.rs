@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{api::Api, query::Query};
+use super::{api::Api, query::Query, token};
 use crate::{error::Refusal, login, torrents::TorrentId};
 
 /// Among the extensions of a request that may use what is known, and change nothing about it.
@@ -52,9 +52,12 @@ fn meant(path: &str, query: Option<&str>) -> Option<TorrentId> {
     }
 }
 
-/// The hash of a link that is one, or a magnet.
+/// The hash of a link that is one, a magnet, or a token.
 pub(super) fn hash_in(link: &str) -> Option<TorrentId> {
     let link = link.trim();
+    if let Some(token) = token::in_link(link) {
+        return token::read(token).ok().map(|token| token.id);
+    }
     let digits = link
         .split_once("urn:btih:")
         .map_or(link, |(_, rest)| rest.split('&').next().unwrap_or_default());

@@ -3,30 +3,28 @@
 //! Links are absolute, as players want them: scheme and host are those by which the client reached us, also through a
 //! proxy that says so.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, Uri, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use headers::{ETag, HeaderMapExt as _, IfNoneMatch};
+use percent_encoding::percent_decode_str;
 
-use super::{api::Api, query::Query};
+use super::{
+    api::Api,
+    media::{Media, goes_with},
+    query::{Query, escaped},
+};
 use crate::{
-    error::ApiRefusal,
+    error::{ApiRefusal, Outcome},
     torrents::{FileView, TorrentId, TorrentView},
 };
-
-/// What stays as it is in a part of a URL: the unreserved characters of RFC 3986 §2.3.
-const PART: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// Endings of subtitles that a player can take along.
-const SUBTITLES: [&str; 6] = ["srt", "ass", "ssa", "vtt", "sub", "sup"];
 
 /// `GET /playlist[/name]?hash=…`.
 pub(super) async fn of_torrent(
@@ -41,32 +39,36 @@ pub(super) async fn of_torrent(
     }
     let id: TorrentId = hash.parse().map_err(|_| ApiRefusal::Unknown)?;
     let torrent = api.torrents.get(id).await?.ok_or(ApiRefusal::Unknown)?;
-    answer(&api, &headers, &torrent, &query).await
+    answer(&api, &headers, &uri, &torrent, &query).await
 }
 
-/// The playlist of one torrent: from the file `index` on, or with `fromlast` from the last one that was watched.
+/// The playlist of one torrent: from the file `index` on, or without it and with `fromlast` from the last one that was
+/// watched.
 pub(super) async fn answer(
     api: &Api,
     headers: &HeaderMap,
+    uri: &Uri,
     torrent: &TorrentView,
     query: &Query,
 ) -> Result<Response, ApiRefusal> {
     let base = base_url(headers)?;
-    let mut first = query.number("index").unwrap_or(0);
-    if query.has("fromlast") {
-        let viewed = api.torrents.viewed(Some(torrent.id)).await?;
-        let last = viewed.iter().map(|mark| mark.file).max();
-        first = last.unwrap_or(first);
-    }
+    let first = match query.number("index") {
+        Some(index) => index,
+        None if query.has("fromlast") => {
+            let viewed = api.torrents.viewed(Some(torrent.id)).await?;
+            viewed.iter().map(|mark| mark.file).max().unwrap_or(0)
+        }
+        None => 0,
+    };
     let files = torrent.files.as_deref().unwrap_or_default();
     let mut text = String::from("#EXTM3U\n");
     for file in files
         .iter()
-        .filter(|file| file.id >= first && is_media(file))
+        .filter(|file| file.id >= first && Media::of(file).plays())
     {
         let name = line(file.name());
         let link = |file: &FileView| {
-            let name = utf8_percent_encode(file.name(), PART);
+            let name = escaped(file.name());
             format!(
                 "{base}/stream/{name}?link={}&index={}&play",
                 torrent.id, file.id
@@ -74,7 +76,8 @@ pub(super) async fn answer(
         };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "#EXTINF:0,{name}");
-        let beside = files.iter().filter(|other| goes_with(other, file));
+        let others = files.iter().filter(|other| other.id != file.id);
+        let beside = others.filter(|other| goes_with(other, file));
         let beside: Vec<String> = beside.map(link).collect();
         if !beside.is_empty() {
             let _ = writeln!(text, "#EXTVLCOPT:input-slave={}#", beside.join("#"));
@@ -82,7 +85,9 @@ pub(super) async fn answer(
         let _ = writeln!(text, "{}", link(file));
     }
     let name = torrent.name.as_deref().unwrap_or(&torrent.labels.title);
-    Ok(playlist(text, name))
+    let asked = name_in(uri);
+    let name = if asked.is_empty() { name } else { &asked };
+    Ok(playlist(headers, text, name))
 }
 
 /// `GET /playlistall/all.m3u`.
@@ -98,39 +103,70 @@ pub(super) async fn of_all(
         "uncategorized" => "",
         category => category,
     };
+    let any = query.get("category").is_empty();
     let mut text = String::from("#EXTM3U\n");
     for torrent in api.torrents.list(false).await? {
         let labels = &torrent.labels;
-        let fits = !query.has("category") || labels.category.eq_ignore_ascii_case(category);
+        let fits = any || labels.category.eq_ignore_ascii_case(category);
         if !fits || !labels.title.to_lowercase().contains(&search) {
             continue;
         }
         let title = line(&labels.title);
-        let poster = line(&labels.poster).replace('"', "%22");
-        let _ = writeln!(
-            text,
-            "#EXTINF:0 tvg-logo=\"{poster}\" type=\"playlist\",{title}"
-        );
-        let name = utf8_percent_encode(&labels.title, PART);
+        let logo = match line(&labels.poster).replace('"', "%22") {
+            none if none.is_empty() => none,
+            poster => format!(" tvg-logo=\"{poster}\""),
+        };
+        let _ = writeln!(text, "#EXTINF:0{logo} type=\"playlist\",{title}");
+        let name = escaped(&labels.title);
         let _ = writeln!(
             text,
             "{base}/stream/{name}.m3u?link={}&m3u&fn=file.m3u",
             torrent.id
         );
     }
-    Ok(playlist(text, "all"))
+    Ok(playlist(&headers, text, "all"))
 }
 
-fn playlist(text: String, name: &str) -> Response {
-    let disposition = format!(
-        "attachment; filename*=UTF-8''{}.m3u",
-        utf8_percent_encode(name, PART)
-    );
+/// The last part of the path, which is what a client calls the playlist; empty where there is none.
+fn name_in(uri: &Uri) -> String {
+    let parts = uri.path().split('/').skip(2);
+    let name = parts.last().unwrap_or_default();
+    percent_decode_str(name).decode_utf8_lossy().into_owned()
+}
+
+/// The answer; a client that has the same text already is told so.
+fn playlist(headers: &HeaderMap, text: String, name: &str) -> Response {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    let known = headers.typed_get::<IfNoneMatch>();
+    let tag_is_known = tag
+        .parse::<ETag>()
+        .is_ok_and(|tag| known.is_some_and(|known| !known.precondition_passes(&tag)));
+    if tag_is_known {
+        let status = StatusCode::from(Outcome::NotModified);
+        return (status, [(header::ETAG, tag)]).into_response();
+    }
     let kinds = [
         (header::CONTENT_TYPE, "audio/x-mpegurl".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
+        (header::CONTENT_DISPOSITION, disposition(name)),
+        (header::ETAG, tag),
     ];
     (kinds, text).into_response()
+}
+
+/// Under which name it is saved (RFC 6266): as many clients read it, and exactly.
+fn disposition(name: &str) -> String {
+    let is_playlist = |ending: &str| name.to_ascii_lowercase().ends_with(ending);
+    let ending = if is_playlist(".m3u") || is_playlist(".m3u8") {
+        ""
+    } else {
+        ".m3u"
+    };
+    let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ';
+    let in_ascii = name.replace(|c| !plain(c), "_");
+    let exact = escaped(name);
+    format!("attachment; filename=\"{in_ascii}{ending}\"; filename*=UTF-8''{exact}{ending}")
 }
 
 /// How the client reaches us.
@@ -155,21 +191,25 @@ fn line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-fn is_media(file: &FileView) -> bool {
-    let kind = mime_guess::from_path(file.name()).first_raw();
-    let played = |kind: &str| kind.starts_with("video/") || kind.starts_with("audio/");
-    kind.is_some_and(played) || ending(file) == "m2ts"
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn ending(file: &FileView) -> String {
-    let name = file.name();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    ending.to_ascii_lowercase()
-}
+    #[test]
+    fn a_playlist_is_saved_under_a_name_that_every_client_can_read() {
+        assert_eq!(
+            disposition("A \"B\" é"),
+            "attachment; filename=\"A _B_ _.m3u\"; filename*=UTF-8''A%20%22B%22%20%C3%A9.m3u"
+        );
+        assert!(disposition("x.M3U8").starts_with("attachment; filename=\"x.M3U8\";"));
+    }
 
-/// Whether it is a subtitle of that video, by its name.
-fn goes_with(other: &FileView, video: &FileView) -> bool {
-    let name = video.name();
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    other.id != video.id && SUBTITLES.contains(&ending(other).as_str()) && other.path.contains(stem)
+    #[test]
+    fn the_path_may_name_a_playlist() {
+        let named = |path: &str| name_in(&path.parse().unwrap_or_default());
+        assert_eq!(named("/playlist?hash=x"), "");
+        assert_eq!(named("/playlist/"), "");
+        assert_eq!(named("/stream/A%20B.m3u?link=x&m3u"), "A B.m3u");
+        assert_eq!(named("/stream/dir/b?m3u"), "b");
+    }
 }

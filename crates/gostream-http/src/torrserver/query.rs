@@ -4,7 +4,19 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What stays as it is in a part of a URL: the unreserved characters of RFC 3986 §2.3.
+const PART: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A text as a part of a URL.
+pub(super) fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, PART).to_string()
+}
 
 /// The parameters, in order, decoded. As long as a request's head at most.
 #[derive(Debug, Clone, Default)]

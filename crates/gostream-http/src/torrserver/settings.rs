@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{api::Api, body};
 use crate::{
-    btsets::{changes, defaults, shown},
+    btsets::{as_named, changes, defaults, shown},
     command::MayCommand,
     error::{ApiRefusal, btsets::RefusedStorage},
 };
@@ -39,7 +39,10 @@ pub(super) async fn settings(
     let changes = match wanted.action.as_deref().unwrap_or_default() {
         "get" => return body::answer(&shown(&settings.get())),
         "set" | "def" if !may => return Err(not_here(&api)),
-        "set" => changes(&wanted.sets.ok_or(ApiRefusal::Malformed)?, &settings.get())?,
+        "set" => {
+            let sets = wanted.sets.ok_or(ApiRefusal::Malformed)?;
+            changes(&as_named(sets), &settings.get())?
+        }
         "def" => defaults(),
         _ => return Err(ApiRefusal::Malformed),
     };

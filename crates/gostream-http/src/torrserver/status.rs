@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::token;
 use crate::torrents::{Activity, Phase, TorrentView};
 
 /// Bytes of a block, which these clients count as chunks.
@@ -21,6 +22,8 @@ pub(super) struct TorrentStatus<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     name: &'a str,
     hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    torrs_hash: Option<String>,
     stat: u8,
     stat_string: &'static str,
     is_priority: bool,
@@ -37,7 +40,7 @@ struct FileStatus<'a> {
     length: u64,
 }
 
-/// The numbers; each is left out when it is 0.
+/// The numbers; each is left out when it is 0. A rate is so below a byte a second: some clients take its logarithm.
 #[derive(Debug, Serialize)]
 struct Counters {
     #[serde(skip_serializing_if = "is_zero")]
@@ -99,7 +102,7 @@ const fn is_zero(number: &u64) -> bool {
     reason = "serde hands a reference in"
 )]
 fn is_still(rate: &f64) -> bool {
-    *rate <= 0.0
+    *rate < 1.0
 }
 
 /// The number and the words of a phase. 0 and 4 of TorrServer do not last long enough here to be seen.
@@ -109,6 +112,17 @@ const fn phase(phase: Phase) -> (u8, &'static str) {
         Phase::Preloading => (2, "Torrent preload"),
         Phase::Working => (3, "Torrent working"),
         Phase::Asleep => (5, "Torrent in db"),
+    }
+}
+
+impl TorrentStatus<'_> {
+    /// With the token by which the torrent is passed on. Lists go without: packing it takes its time.
+    pub(super) fn with_token(self, torrent: &TorrentView) -> Self {
+        let known = torrent.files.is_some();
+        Self {
+            torrs_hash: known.then(|| token::of(torrent)).flatten(),
+            ..self
+        }
     }
 }
 
@@ -129,6 +143,7 @@ impl<'a> From<&'a TorrentView> for TorrentStatus<'a> {
             timestamp: torrent.added_unix,
             name: torrent.name.as_deref().unwrap_or_default(),
             hash: torrent.id.to_string(),
+            torrs_hash: None,
             stat,
             stat_string,
             is_priority: torrent.activity.plays,

@@ -61,7 +61,7 @@ pub(super) async fn stream(
         return actions::one(now.as_ref().unwrap_or(&torrent));
     }
     if query.has("m3u") {
-        return playlist::answer(&api, &head.headers, &torrent, &query).await;
+        return playlist::answer(&api, &head.headers, &head.uri, &torrent, &query).await;
     }
     if query.has("play") {
         let file = wanted(&torrent, file, index.is_some())?;
@@ -131,14 +131,7 @@ fn asked(query: &Query) -> Result<NewTorrent, ApiRefusal> {
         category: query.get("category").to_owned(),
         data: String::new(),
     };
-    if !labels.fit() {
-        return Err(ApiRefusal::TooLarge);
-    }
-    Ok(NewTorrent {
-        source: TorrentSource::Link(actions::link(&link)?),
-        labels,
-        save: query.has("save"),
-    })
+    actions::named(&actions::link(&link)?, labels, query.has("save"))
 }
 
 /// Who streams hears of a bad link what is heard of a dead torrent.

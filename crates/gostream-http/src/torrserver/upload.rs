@@ -81,6 +81,8 @@ async fn read(request: Request) -> Result<Form, ApiRefusal> {
         match name.as_str() {
             // Its presence counts, as everywhere in this API.
             "save" => form.save = true,
+            // Of clients that take the word of `add`.
+            "save_to_db" => form.save |= !matches!(text.trim(), "" | "false" | "0"),
             "title" => form.labels.title = text,
             "poster" => form.labels.poster = text,
             "category" => form.labels.category = text,

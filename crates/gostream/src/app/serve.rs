@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::watching::Watching;
+use super::bans;
 use super::films::MountedFilms;
 use super::forwarding::nat_config;
 use super::happenings;
@@ -180,7 +181,8 @@ impl Server {
         )?;
         let socket_path = context.directories.control_socket();
         let control = ControlSocket::bind(&socket_path)?;
-        let access = LiveAccess::new(context.config.web.access.clone());
+        let bans = bans::read(&context.directories)?;
+        let access = LiveAccess::with_bans(context.config.web.access.clone(), bans);
         let mut web = WebPorts::bind(&context.config, &access)?;
         let web_greeting = web.greeting();
         let settings = LiveSettings::new(context, parts.engine.clone(), access);

@@ -1,5 +1,6 @@
 //! The API port, spoken to as clients of TorrServer speak, against a real seeder.
 
+mod clients;
 mod players;
 mod recipes;
 mod refusals;

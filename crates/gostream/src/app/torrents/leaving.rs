@@ -18,6 +18,7 @@ impl Shared {
     /// Takes a torrent from the list, with its streams.
     pub(super) fn remove(&self, hash: TorrentHash) -> Result<(), TorrentError> {
         self.end_search(hash);
+        self.preloads.stop(hash);
         self.streams.close(hash);
         self.table.lock().remove(hash);
         let listed = self.parts.store.listed().remove(&hash);
@@ -42,6 +43,7 @@ impl Shared {
     /// saved is not known any more.
     pub(super) fn unload(&self, hash: TorrentHash) -> Result<(), TorrentError> {
         self.end_search(hash);
+        self.preloads.stop(hash);
         self.streams.close(hash);
         let entry = self.table.lock().remove(hash);
         if entry.is_some_and(|entry| !entry.save) {

@@ -1,8 +1,9 @@
 //! Fetching what a player will ask for first, before it asks.
 //!
 //! Reads a little from where the file was left, or from where it is told, as a player would: then the engine fetches on
-//! ahead of it by itself. Reading all of it would not do, since what lies behind a reader goes first. Whoever asked
-//! waits until it is there; when the client goes, the reader closes.
+//! ahead of it by itself. Reading all of it would not do, since what lies behind a reader goes first. Whoever asks
+//! may wait until it is there, or go and look how far it is: Lampa hangs up after two seconds. The reader closes at the
+//! end, when the torrent is taken away, or when another part of it is asked for.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use gostream_http::{OpenedBy, TorrentError};
 use gostream_library::TorrentHash;
 use tokio::sync::oneshot;
 
-use super::preloads::Shown;
+use super::preloads::Running;
 use super::shared::{Torrents, failed};
 
 /// Bytes of one read, and reads under way.
@@ -48,17 +49,25 @@ impl Torrents {
         offset: Option<u64>,
     ) -> Result<(), TorrentError> {
         let part = self.part(hash, file, offset).await?;
-        let shown = {
-            let wanted = part.range.end - part.range.start;
-            self.shared.preloads.begin(hash, wanted)
-        };
-        match tokio::time::timeout(TIME_MAX, self.fetch(&part, &shown)).await {
-            Ok(fetched) => fetched,
-            Err(_) => {
-                tracing::debug!(torrent = %hash, "a preload takes too long; the player goes on without");
-                Ok(())
-            }
+        let Range { start, end } = part.range;
+        let preloads = &self.shared.preloads;
+        let (new, waiting) = preloads.begin(hash, file, start, end - start)?;
+        if let Some(running) = new {
+            tokio::spawn(self.clone().carry_out(part, running));
         }
+        waiting.ended().await
+    }
+
+    async fn carry_out(self, part: Part, running: Running) {
+        let fetched = tokio::time::timeout(TIME_MAX, self.fetch(&part, &running));
+        let how = tokio::select! {
+            fetched = fetched => fetched.unwrap_or_else(|_| {
+                tracing::debug!(torrent = %part.hash, "a preload takes too long; the player goes on without");
+                Ok(())
+            }),
+            () = running.stopped() => Ok(()),
+        };
+        running.end(how);
     }
 
     async fn part(
@@ -87,7 +96,7 @@ impl Torrents {
         .await
     }
 
-    async fn fetch(&self, part: &Part, shown: &Shown) -> Result<(), TorrentError> {
+    async fn fetch(&self, part: &Part, running: &Running) -> Result<(), TorrentError> {
         let film = self.open_file(part.hash, part.file, OpenedBy::Probe).await;
         let film = film.map_err(|error| failed(&error))?;
         let Range { start, end } = part.range;
@@ -106,8 +115,13 @@ impl Torrents {
             }
         }
         let (mut before, mut in_vain) = (0, 0);
-        while let Some(here) = self.here(part).await {
-            shown.is_at(here);
+        loop {
+            let Some(here) = self.here(part).await else {
+                // It sleeps all the while: the disk has it.
+                running.is_complete();
+                break;
+            };
+            running.is_at(here);
             in_vain = if here > before { 0 } else { in_vain + 1 };
             before = here;
             if here >= end - start || in_vain == LOOKS_IN_VAIN {

@@ -20,10 +20,13 @@ impl Torrents {
     async fn view(&self, title: Title) -> TorrentView {
         let hash = title.hash;
         let state = self.shared.parts.engine.peek(InfoHash(hash.0)).await;
+        if state.is_none() {
+            self.shared.preloads.forget(hash);
+        }
         let preload = self.shared.preloads.progress(hash);
         let resolved = title.contents.is_some();
         let phase = match &state {
-            Some(_) if preload.is_some() => Phase::Preloading,
+            Some(_) if preload.is_some_and(|preload| preload.runs) => Phase::Preloading,
             Some(state) if state.resolved || resolved => Phase::Working,
             Some(_) => Phase::Resolving,
             None if title.resolving => Phase::Resolving,
@@ -31,7 +34,7 @@ impl Torrents {
         };
         let activity = state.map(|state| Activity {
             held: state.stats.held_bytes,
-            preload: preload.unwrap_or_default(),
+            preload: preload.map_or((0, 0), |preload| (preload.done, preload.wanted)),
             download_rate: state.rates.download,
             upload_rate: state.rates.upload,
             downloaded: state.stats.downloaded_bytes,

@@ -29,11 +29,16 @@ struct Large {
 
 impl Large {
     fn start() -> Self {
+        let port = free_port();
+        Self::start_with(port, settings(port), &[])
+    }
+
+    /// `arguments` are those of the seeder.
+    fn start_with(port: u16, settings: Value, arguments: &[&str]) -> Self {
         let data = media::bytes(96);
         let torrent = Torrent::make(&data, 256 * 1024, None, &[]);
-        let seeder = Peer::seeder(&torrent, "127.0.0.2", &[]);
-        let port = free_port();
-        let server = Server::start(settings(port));
+        let seeder = Peer::seeder(&torrent, "127.0.0.2", arguments);
+        let server = Server::start(settings);
         let link = torrent.magnet_of_peers(&[seeder.address]);
         let large = Self {
             data,
@@ -169,6 +174,38 @@ fn a_preload_fetches_what_comes_next() {
         preload("");
         (held(74) && held(90)).then_some(())
     });
+}
+
+/// Lampa hangs up after two seconds and looks how far it is; the module for Kodi plays when all of it is there.
+#[test]
+fn a_preload_goes_on_when_its_client_hangs_up_and_is_shown_until_the_torrent_sleeps() {
+    let port = free_port();
+    let settings = json!({"api_listen_port": port, "disconnect_timeout_seconds": 600});
+    // So slow that the client is gone long before the end.
+    let large = Large::start_with(port, settings, &["--rate", "8000000"]);
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let path = format!(
+        "/stream/a.mkv?link={}&index=1&preload",
+        large.torrent.info_hash
+    );
+    write!(client, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    let figure = |torrent: &Value, name: &str| torrent[name].as_u64().unwrap_or_default();
+    let wanted = wait::until("it has begun", SOON, || {
+        let wanted = figure(&large.ask("/torrents"), "preload_size");
+        (wanted > 0).then_some(wanted)
+    });
+    assert_eq!(wanted, 20 * MIB as u64);
+    drop(client);
+    wait::until("all of it is there", LIMIT, || {
+        let torrent = large.ask("/torrents");
+        let there = figure(&torrent, "preloaded_bytes");
+        let ended = torrent["stat_string"] == "Torrent working";
+        (ended && there >= wanted && there == figure(&torrent, "preload_size")).then_some(())
+    });
+    let done = json!({"action": "drop", "hash": large.torrent.info_hash});
+    assert_eq!(post(port, "/torrents", &done).status, 200);
+    let list = post(port, "/torrents", &json!({"action": "list"})).body;
+    assert!(!list.contains("preload"), "{list}");
 }
 
 #[test]
