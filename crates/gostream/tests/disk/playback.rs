@@ -433,10 +433,12 @@ fn titles_are_compared_when_plex_does_not_say_which_file_it_plays() {
             (watched.figure("gostream_films_confirmed") == 1.0).then_some(())
         });
         assert_eq!(plex.questions().len(), 1);
-        let log = watched.server.log();
-        let said = log
-            .lines()
-            .find(|line| line.contains("plex.url and plex.token"));
+        let log = wait::until("it says why", LIMIT, || {
+            let log = watched.server.log();
+            log.contains("plex.url and plex.token").then_some(log)
+        });
+        let mut said = log.lines();
+        let said = said.find(|line| line.contains("plex.url and plex.token"));
         assert!(said.is_some_and(|line| line.contains(why)), "{why}: {log}");
         assert!(!log.contains(TOKEN));
     }

@@ -57,8 +57,13 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     path
 }
 
-/// A TCP port of 127.0.0.1 that was free a moment ago.
+/// Below those that the system gives to outgoing connections (ip(7), ip_local_port_range), so that none takes it before
+/// who asked for it listens.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A TCP port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let free = std::iter::repeat_with(|| rand::random_range(PORTS));
+    let mut free = free.filter(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok());
+    free.next().unwrap()
 }
