@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{media, python, tool};
+use super::{media, python, tool, wait};
 
 /// How long a tool may take to start, on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -160,6 +160,17 @@ impl Peer {
     /// Has it stand still (SIGSTOP): its connections stay, and nothing comes.
     pub(crate) fn pause(&self) {
         self.process.signal(rustix::process::Signal::STOP);
+        // The first thread that runs stops the others: on a busy machine they may serve for a while.
+        wait::until("all threads stand still", START, || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id()));
+            let stands_still = |thread: std::io::Result<std::fs::DirEntry>| {
+                // One that has ended since does, too.
+                let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).ok();
+                // proc_pid_stat(5): the state follows the name, which is in parentheses.
+                stat.is_none_or(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('T'))
+            };
+            threads.unwrap().all(stands_still).then_some(())
+        });
     }
 
     /// Lets it go on.
