@@ -36,7 +36,7 @@ use crate::time::Time;
 
 /// A playback that has less than this ahead of it, in seconds of its rate, goes before all others.
 const HUNGRY_SECONDS: f64 = 5.0;
-/// Reads that may wait in one torrent; the kernel sends at most its `max_background` (1024) and a
+/// Reads that may wait in one torrent; the kernel sends at most its `max_background` (3072) and a
 /// few synchronous ones.
 const WAITING_MAX: usize = 4_096;
 

@@ -23,7 +23,7 @@ use crate::tracker::TrackerState;
 use crate::web_seed::WebSeedError;
 
 /// Commands that may wait for one driver: above what the kernel sends at a time (`max_background`
-/// 1024 and a few synchronous reads), with a place kept for the close of each open stream.
+/// 3072 and a few synchronous reads), with a place kept for the close of each open stream.
 pub(crate) const COMMANDS_MAX: usize = 8_192;
 /// Incoming peers that may wait for one driver.
 pub(crate) const INCOMING_MAX: usize = 32;

@@ -1,8 +1,9 @@
 //! Bytes through the kernel: whole, in parallel, interleaved, across the end, late, and not at all.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::Arc;
 use std::thread;
 
 use gostream_fs::FsMetrics;
@@ -219,6 +220,42 @@ fn listing_and_other_films_go_on_while_many_reads_hang() {
         rig.source.release();
         thread::yield_now();
     }
+    for reader in hanging {
+        reader.join().unwrap().unwrap();
+    }
+}
+
+/// How many reads may hang, each a request that the kernel counts as one in the background: a user who is not root gets
+/// no more than the kernel module allows, on a machine with little memory.
+fn many() -> usize {
+    let allowed = fs::read_to_string("/sys/module/fuse/parameters/max_user_bgreq");
+    let allowed = allowed.ok().and_then(|text| text.trim().parse().ok());
+    allowed.map_or(1_100, |most: usize| most.min(1_110) - 10)
+}
+
+#[test]
+fn a_film_is_read_while_more_than_a_thousand_reads_of_another_hang() {
+    const STACK: usize = 64 << 10;
+    let dead = film("dead.mkv", 10, SIZE, Answers::Never);
+    let rig = Rig::new(vec![dead, film("good.mkv", 11, SIZE, Answers::Later)]);
+    let direct = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+    let mut options = File::options();
+    options.read(true).custom_flags(direct);
+    let dead = Arc::new(options.open(rig.path("dead.mkv")).unwrap());
+    let hanging: Vec<_> = (0..many())
+        .map(|_| {
+            let file = Arc::clone(&dead);
+            let read = move || file.read_exact_at(&mut [0; 16], 0);
+            let reader = thread::Builder::new().stack_size(STACK).spawn(read);
+            reader.unwrap()
+        })
+        .collect();
+    rig.source.wait_for_hanging(hanging.len());
+    let mut bytes = vec![0; MIB];
+    let good = options.open(rig.path("good.mkv")).unwrap();
+    good.read_exact_at(&mut bytes, 0).unwrap();
+    assert!(bytes == pattern(11, 0, MIB));
+    rig.source.release();
     for reader in hanging {
         reader.join().unwrap().unwrap();
     }
