@@ -35,6 +35,7 @@ ADD_S = 30
 BUDGET = 256 * MIB  # read_ahead_budget_mb, the default
 MEMORY_BAR = BUDGET + 80 * MIB
 AGAIN_BAR = 200  # titles a second
+DROPPED = "gostream_warm_dropped_bytes_total"
 
 
 def say(text):
@@ -111,10 +112,10 @@ def scan(args, wanted, limit):
     return json.loads(line)
 
 
-def used(process, figures, before):
-    """The figures of a scan, with what the server's process used."""
+def used(server, process, figures, before):
+    """The figures of a scan, with what the server's process used, and the bytes that its warm cache had no room for."""
     cpu = sum(cpu_seconds(process.pid)) - sum(before)
-    return {**figures, "cpu": cpu, "peak": peak_memory(process.pid)}
+    return {**figures, "cpu": cpu, "peak": peak_memory(process.pid), "dropped": server.figure(DROPPED)}
 
 
 def first_scan(args, server, lab, seeder, film, wanted):
@@ -127,7 +128,7 @@ def first_scan(args, server, lab, seeder, film, wanted):
                 raise Failure(f"the film did not start: {told}")
         before = cpu_seconds(process.pid)
         with Sampler(seeder) as sampler:
-            figures = used(process, scan(args, wanted, args.limit), before)
+            figures = used(server, process, scan(args, wanted, args.limit), before)
         watching.end()
         told = watching.step(STEP_S) or {}
         return {
@@ -144,7 +145,7 @@ def second_scan(args, server, port, wanted):
     """The same of a new process, with nobody left to ask."""
     with Tripwire(port) as wire, server.running() as (process, _):
         before = cpu_seconds(process.pid)
-        figures = used(process, scan(args, wanted, args.again), before)
+        figures = used(server, process, scan(args, wanted, args.again), before)
     return {**figures, "dials": wire.dials}
 
 
@@ -169,6 +170,7 @@ def rows_of(figures, count):
         "fetched a title, MiB": f"{figures['uploaded'] / MIB / max(1, len(read)):.2f}" if "uploaded" in figures else "",
         "most torrents connected": str(figures.get("awake", "")),
         "most peers": str(figures.get("peers", "")),
+        "not kept, MiB": f"{figures['dropped'] / MIB:.2f}",
         "dials": str(figures.get("dials", "")),
     }
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import subprocess
+import urllib.request
 
 from process import Failure, free_port, run, stop, unmount
 
@@ -22,6 +23,7 @@ class Server:
         url = f"http://127.0.0.1:{free_port()}"
         self.proxy = f"http://127.0.0.1:{ports['proxy_listen_port']}"
         self.api = f"http://127.0.0.1:{ports['api_listen_port']}"
+        self.metrics = f"http://127.0.0.1:{ports['metrics_port']}/metrics/prometheus"
         config.write_text(json.dumps({**ports, **ALONE, "gostorm_url": url, **(settings or {})}))
         self.command = [binary, "--config", config, "--data-dir", self.place / "data"]
 
@@ -29,6 +31,14 @@ class Server:
         """The path of a film below the mount. While no server runs: it starts asleep, and dials when opened."""
         shown = run([*self.command, "add", link], START_S).splitlines()[0]
         return shown.removeprefix(str(self.place / "data" / "mount")).lstrip("/")
+
+    def figure(self, name):
+        """One figure of its metrics, without labels; while it runs."""
+        with urllib.request.urlopen(self.metrics, timeout=START_S) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(name + " "):
+                    return float(line.split()[1])
+        raise Failure(f"the metrics have no {name}")
 
     @contextlib.contextmanager
     def running(self, environment=None):
