@@ -139,7 +139,7 @@ impl ControlSocket {
         loop {
             tokio::select! {
                 (stream, place) = accept(&listener, &places, &mut errors) => {
-                    serving.add(stream, router.clone(), place);
+                    serving.add(stream, router.clone(), (), place);
                 }
                 () = serving.ended() => {}
                 () = &mut shutdown => break,

@@ -122,11 +122,7 @@ impl WebPort {
             }
             match door.enter(client) {
                 Entrance::Served(place) => {
-                    serving.add(
-                        stream,
-                        router.clone().layer(Extension(Client(client))),
-                        place,
-                    );
+                    serving.add(stream, router.clone(), Client(client), place);
                 }
                 Entrance::TurnedAway(place) => serving.turn_away(stream, full.clone(), place),
                 Entrance::Closed => tracing::debug!(%client, "a connection is closed: too many"),

@@ -20,7 +20,7 @@ use std::sync::{
 
 use axum::{
     Json,
-    body::to_bytes,
+    body::{Body, to_bytes},
     extract::{
         DefaultBodyLimit, FromRequest as _, Multipart, Query, Request, State,
         rejection::QueryRejection,
@@ -160,10 +160,8 @@ fn ignored(reason: &str) -> Response {
 
 /// The JSON text of a request; none when there is nothing in it.
 async fn payload(request: Request) -> Result<Option<String>, MonitorRefusal> {
-    if is_form(request.headers()) {
-        return form_payload(request).await;
-    }
-    let body = to_bytes(request.into_body(), BODY_LEN_MAX).await;
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, BODY_LEN_MAX).await;
     let body = body.map_err(|error| {
         // The only cause that is not the connection.
         if error.to_string().contains("limit") {
@@ -172,6 +170,10 @@ async fn payload(request: Request) -> Result<Option<String>, MonitorRefusal> {
             MonitorRefusal::Broken("it broke off".to_owned())
         }
     })?;
+    if is_form(&head.headers) {
+        // Whole, since the form's reader begins anew each time that some more of it comes.
+        return form_payload(Request::from_parts(head, Body::from(body))).await;
+    }
     let text = String::from_utf8_lossy(&body);
     let text = text.trim_start_matches('\u{feff}').trim();
     Ok((!text.is_empty()).then(|| text.to_owned()))

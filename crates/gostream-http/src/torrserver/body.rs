@@ -38,7 +38,11 @@ fn in_lower_case(sent: Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Reads a whole body; one that says that it is too long is not read at all.
-async fn whole(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes, ApiRefusal> {
+pub(super) async fn whole(
+    headers: &HeaderMap,
+    body: Body,
+    len_max: usize,
+) -> Result<Bytes, ApiRefusal> {
     if announced_len(headers).is_some_and(|len| len > len_max as u64) {
         return Err(ApiRefusal::TooLarge);
     }
@@ -51,7 +55,7 @@ async fn whole(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes,
 }
 
 /// What `Content-Length` says.
-pub(super) fn announced_len(headers: &HeaderMap) -> Option<u64> {
+fn announced_len(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
     text.parse().ok()
 }

@@ -4,6 +4,7 @@
 //! uploads at a time: their bytes are in memory.
 
 use axum::{
+    body::Body,
     extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request, State},
     response::Response,
 };
@@ -36,10 +37,6 @@ pub(super) async fn upload(
     State(api): State<Api>,
     request: Request,
 ) -> Result<Response, ApiRefusal> {
-    let announced = body::announced_len(request.headers());
-    if announced.is_some_and(|len| len > UPLOAD_LEN_MAX as u64) {
-        return Err(ApiRefusal::TooLarge);
-    }
     let _place = api.uploads.try_acquire().map_err(|_| ApiRefusal::Full)?;
     let form = read(request).await?;
     let mut added = Vec::new();
@@ -64,6 +61,11 @@ pub(super) async fn upload(
 }
 
 async fn read(request: Request) -> Result<Form, ApiRefusal> {
+    // Read whole first: the form's reader looks for the next part from the beginning of what it has, each time that
+    // some more comes.
+    let (head, body) = request.into_parts();
+    let bytes = body::whole(&head.headers, body, UPLOAD_LEN_MAX).await?;
+    let request = Request::from_parts(head, Body::from(bytes));
     let parts = Multipart::from_request(request, &()).await;
     let mut parts = parts.map_err(|_| ApiRefusal::Malformed)?;
     let mut form = Form::default();

@@ -1,9 +1,9 @@
 //! The connections of one port or socket: HTTP/1.1 on each, within the bounds of heads, bodies and stalls.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
+use axum::{Extension, Router, http::Request, response::Response};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
 };
+use tower::{Layer as _, Service};
 
 use super::{body::Unread, wire::Wire};
 
@@ -37,13 +38,15 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Serves a connection by `router`; `place` is kept until it has ended.
-    pub(crate) fn add<S, P>(&mut self, stream: S, router: Router, place: P)
+    /// Serves a connection by `router`; its requests have `client` as an extension, and `place` is kept until it has ended.
+    pub(crate) fn add<S, C, P>(&mut self, stream: S, router: Router, client: C, place: P)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        C: Clone + Send + Sync + 'static,
         P: Send + 'static,
     {
-        self.spawn(&http1(HEAD_TIME), stream, router, place);
+        let service = Extension(client).layer(router);
+        self.spawn(&http1(HEAD_TIME), stream, service, place);
     }
 
     /// Answers one request by `router` and ends.
@@ -60,14 +63,17 @@ impl Serving {
         );
     }
 
-    fn spawn<S, P>(&mut self, http1: &http1::Builder, stream: S, router: Router, place: P)
+    fn spawn<S, R, P>(&mut self, http1: &http1::Builder, stream: S, service: R, place: P)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+        R: Clone + Send + 'static,
+        R::Future: Send,
         P: Send + 'static,
     {
         let unread = Unread::default();
         let wire = TokioIo::new(Wire::new(stream, unread.clone()));
-        let service = TowerToHyperService::new(router.layer(Extension(unread)));
+        let service = TowerToHyperService::new(Extension(unread).layer(service));
         let watched = self
             .connections
             .watch(http1.serve_connection(wire, service));
@@ -98,6 +104,7 @@ fn http1(head_time: Duration) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(head_time)
+        .max_header_size(HEAD_LEN_MAX)
         .max_buf_size(HEAD_LEN_MAX);
     builder
 }

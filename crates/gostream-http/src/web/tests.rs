@@ -34,7 +34,7 @@ fn router() -> Router {
 fn connected() -> (DuplexStream, Serving) {
     let (client, server) = duplex(PIPE);
     let mut serving = Serving::default();
-    serving.add(server, router(), ());
+    serving.add(server, router(), (), ());
     (client, serving)
 }
 

@@ -29,6 +29,7 @@ pub(crate) mod tmpfs;
 pub(crate) mod tracker;
 pub(crate) mod transmission;
 pub(crate) mod wait;
+pub(crate) mod wire;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

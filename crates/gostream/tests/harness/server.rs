@@ -245,6 +245,24 @@ impl Server {
         kib * 1024
     }
 
+    /// How many file descriptors the process has open.
+    pub(crate) fn open_files(&self) -> u64 {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.process.id()));
+        entries.unwrap().count() as u64
+    }
+
+    /// Allows the running process so many file descriptors; returns how many it was allowed before.
+    pub(crate) fn limit_open_files(&self, most: Option<u64>) -> Option<u64> {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let id = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit {
+            current: most.or(maximum),
+            maximum,
+        };
+        prlimit(id, Resource::Nofile, limit).unwrap().current
+    }
+
     /// How many TCP connections the process has open; listening sockets are not counted.
     pub(crate) fn connections(&self) -> usize {
         let inodes = self.socket_inodes();

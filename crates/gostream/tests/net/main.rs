@@ -17,4 +17,5 @@ mod nat;
 mod trackers;
 mod transports;
 mod v2;
+mod web;
 mod webseed;
