@@ -18,7 +18,7 @@ use super::log::{Haste, Outcome};
 use super::title::{Buffer, Title};
 
 /// Reads that may wait: about as many as the kernel sends at once.
-const JOBS_MAX: usize = 1_024;
+const JOBS_MAX: usize = 3_072;
 /// Threads: as many requests as a card or disk can use side by side.
 const THREADS: usize = 4;
 
