@@ -3,11 +3,13 @@
 //! A *stub* is the small file that stands for a file of a torrent. This crate knows what is written in it
 //! ([`stub`]), what it is called ([`name`], [`release`]), which files of a torrent get one ([`plan`]), how
 //! the API numbers those files ([`file_id`]), where a path may lie ([`path`]), which inode number is proposed
-//! for it ([`inode`], [`inode_map`]), and by what a title is known ([`title`]). Every other crate of the library
+//! for it ([`inode`], [`inode_map`]), and by what a title is known ([`title`]); and it reads the databases of TorrServer
+//! ([`bolt`]). Every other crate of the library
 //! side builds on these.
 //!
 //! All input is treated as hostile: it is checked once here and has a type that cannot be wrong later.
 
+pub mod bolt;
 pub mod file_id;
 pub mod film;
 pub mod hash;
