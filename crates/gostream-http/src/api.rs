@@ -8,6 +8,7 @@ mod events;
 mod library;
 pub(crate) mod request;
 pub(crate) mod settings;
+mod state;
 mod torrents;
 mod viewer;
 
@@ -38,6 +39,7 @@ use crate::{
     events::Events,
     login,
     settings::SettingsControl,
+    state::StateControl,
 };
 
 /// Where the document is.
@@ -57,6 +59,7 @@ const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
         (name = "library", description = "The films that the mount shows."),
         (name = "torrents", description = "The torrents behind the films, and those that programs listed."),
         (name = "settings", description = "The keys of config.json."),
+        (name = "state", description = "What else is kept."),
     ),
     components(schemas(Problem))
 )]
@@ -71,6 +74,8 @@ pub struct ApiParts {
     pub torrents: Option<Torrents>,
     /// The settings; the same holds for them.
     pub settings: Option<Arc<dyn SettingsControl>>,
+    /// What else is kept; the same holds for it.
+    pub state: Option<Arc<dyn StateControl>>,
     /// What happens.
     pub events: Events,
 }
@@ -83,14 +88,17 @@ pub fn router(parts: ApiParts) -> Router {
         library,
         torrents,
         settings,
+        state,
         events,
     } = parts;
     let settings = settings.map(settings_routes);
+    let state = state.map(|state| Router::from(state::routes()).with_state(state));
     let torrents = torrents.map(|torrents| Router::from(torrents::routes()).with_state(torrents));
     Router::new()
         .merge(Router::from(library::routes()).with_state(library))
         .merge(torrents.unwrap_or_default())
         .merge(settings.unwrap_or_default())
+        .merge(state.unwrap_or_default())
         .merge(Router::from(events::routes()).with_state(events))
         .route(DOCUMENT_PATH, get(served))
         .fallback(no_route)
@@ -120,6 +128,7 @@ pub fn document() -> String {
     document.merge(torrents::routes().into_openapi());
     document.merge(events::routes().into_openapi());
     document.merge(settings::routes().into_openapi());
+    document.merge(state::routes().into_openapi());
     spell_out_tails(&mut document);
     let text = document.to_pretty_json();
     // Of strings and numbers alone, it can always be written.

@@ -1,6 +1,6 @@
 //! Bytes in JSON as base64 (RFC 4648 §4, padded), for serde's `with`.
 //!
-//! Used by the request that carries a .torrent file. Absent is `None`.
+//! Used by the requests that carry a .torrent file or an info dictionary. Absent is `None`.
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
@@ -20,11 +20,33 @@ pub(crate) fn serialize<S: Serializer>(
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<u8>>, D::Error> {
+    named("torrent_base64", deserializer)
+}
+
+/// The same under the name `info_base64`.
+pub(crate) mod info {
+    use super::{Deserializer, named};
+
+    pub(crate) use super::serialize;
+
+    /// Reads one string, or nothing.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        named("info_base64", deserializer)
+    }
+}
+
+/// What cannot be read is told with the name, which serde does not know here.
+fn named<'de, D: Deserializer<'de>>(
+    name: &str,
+    deserializer: D,
+) -> Result<Option<Vec<u8>>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(None);
     };
     let bytes = BASE64
         .decode(text.as_bytes())
-        .map_err(|error| D::Error::custom(format_args!("torrent_base64: {error}")))?;
+        .map_err(|error| D::Error::custom(format_args!("{name}: {error}")))?;
     Ok(Some(bytes))
 }

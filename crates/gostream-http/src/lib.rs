@@ -28,6 +28,7 @@ mod origin;
 mod proxy;
 mod settings;
 mod socket;
+mod state;
 mod subscriber;
 mod torrents;
 mod torrserver;
@@ -58,6 +59,10 @@ pub use settings::{
     SettingsError, UNCHANGED, WrongSetting,
 };
 pub use socket::{ControlSocket, SocketError, connect};
+pub use state::{
+    BannedAddress, BroughtMark, BroughtPosition, BroughtRefusal, BroughtTorrent, StateControl,
+    TakeOver, TakenOver,
+};
 pub use torrents::{
     Activity, Answer, DATA_LEN_MAX, FileView, HeldPiece, LABEL_LEN_MAX, Labels, NewTorrent,
     NoTorrentId, OpenedBy, Phase, PieceMap, ReaderPlace, TorrentError, TorrentId, TorrentService,

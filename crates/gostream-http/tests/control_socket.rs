@@ -110,6 +110,7 @@ impl Server {
             library: library.clone(),
             torrents: None,
             settings: None,
+            state: None,
             events: Events::new(0),
         });
         let served = tokio::spawn(socket.serve(router, async {

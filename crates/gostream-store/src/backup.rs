@@ -10,6 +10,7 @@
 
 mod files;
 mod format;
+pub mod fuzzing;
 mod read;
 mod snapshot;
 mod write;
@@ -119,6 +120,9 @@ impl From<AtomicError> for BackupError {
     }
 }
 
+#[cfg(test)]
+#[path = "backup/corpus_tests.rs"]
+mod corpus_tests;
 #[cfg(test)]
 #[path = "backup/tests.rs"]
 mod tests;

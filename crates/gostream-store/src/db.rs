@@ -18,7 +18,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{error::StoreError, migrations};
+use crate::{error::StoreError, first, migrations};
 
 /// Writes that may wait for the writer; the next one waits for a place or, if it is not awaited, is dropped.
 const QUEUE_MAX: usize = 256;
@@ -63,6 +63,10 @@ impl Store {
                 source,
             })?;
         }
+        first::prepare(path, |new| {
+            let mut db = connect(new, busy_timeout)?;
+            migrations::run(&mut db, new)
+        })?;
         let mut writer = connect(path, busy_timeout)?;
         migrations::run(&mut writer, path)?;
         // A lock that another program keeps is told now, and not by the first write that fails.

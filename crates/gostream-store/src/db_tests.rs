@@ -158,9 +158,11 @@ fn a_damaged_table_is_an_error_and_no_panic() {
 #[test]
 fn a_database_held_by_another_program_is_reported() {
     let (_folder, path) = place();
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    drop(Store::open(&path).unwrap());
     let holder = Connection::open(&path).unwrap();
-    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    holder
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
     let error = Store::open_with(&path, Duration::ZERO).unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     assert!(error.to_string().contains("in use by another program"));

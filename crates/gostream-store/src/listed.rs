@@ -7,7 +7,7 @@
 //! a list needs.
 
 use gostream_library::TorrentHash;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use crate::{db::Store, error::StoreError};
 
@@ -40,6 +40,28 @@ pub struct ListedTorrents<'a> {
 }
 
 impl Store {
+    /// A change of the list; `None` from it means that the list is past its bounds, and the change is taken back.
+    pub(crate) fn write_within<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Option<T>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.write(doing, move |db| {
+            // A savepoint of its own, since the writer commits what is left standing.
+            db.execute_batch("SAVEPOINT within")?;
+            let done = change(db)?;
+            if done.is_none() {
+                db.execute_batch("ROLLBACK TO within")?;
+            }
+            db.execute_batch("RELEASE within")?;
+            Ok(done)
+        })?;
+        done.ok_or_else(|| StoreError::Full {
+            path: self.path().to_owned(),
+            what: "list of torrents",
+        })
+    }
+
     /// The torrents that API clients list.
     pub fn listed(&self) -> ListedTorrents<'_> {
         ListedTorrents { store: self }
@@ -54,19 +76,9 @@ impl ListedTorrents<'_> {
     /// # Errors
     /// [`StoreError::Full`] when the list would pass [`LISTED_MAX`] or [`LISTED_BYTES_MAX`].
     pub fn put(&self, torrent: ListedTorrent) -> Result<(), StoreError> {
-        let fits = self.store.write("list a torrent", move |db| {
-            let fits = has_room(db, &torrent)?;
-            if fits {
-                put(db, &torrent)?;
-            }
-            Ok(fits)
-        })?;
-        if fits {
-            return Ok(());
-        }
-        Err(StoreError::Full {
-            path: self.store.path().to_owned(),
-            what: "list of torrents",
+        self.store.write_within("list a torrent", move |db| {
+            put(db, &torrent)?;
+            Ok(fits(db)?.then_some(()))
         })
     }
 
@@ -113,27 +125,18 @@ impl ListedTorrents<'_> {
     }
 }
 
-/// Whether the list is within its bounds once it has `torrent`.
-fn has_room(db: &Connection, torrent: &ListedTorrent) -> rusqlite::Result<bool> {
+/// Whether the list is within its bounds.
+pub(crate) fn fits(db: &Connection) -> rusqlite::Result<bool> {
     let mut query = db.prepare_cached(
         "SELECT count(*), coalesce(sum(octet_length(title) + octet_length(poster)
                 + octet_length(category) + octet_length(data)), 0)
-         FROM listed WHERE hash <> ?1",
+         FROM listed",
     )?;
-    let (others, bytes): (i64, i64) =
-        query.query_row([torrent.hash.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let texts = [
-        &torrent.title,
-        &torrent.poster,
-        &torrent.category,
-        &torrent.data,
-    ];
-    let ours: usize = texts.iter().map(|text| text.len()).sum();
-    let bytes = bytes.saturating_add(i64::try_from(ours).unwrap_or(i64::MAX));
-    Ok(others < i64::from(LISTED_MAX) && bytes <= i64::from(LISTED_BYTES_MAX))
+    let (count, bytes): (i64, i64) = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(count <= i64::from(LISTED_MAX) && bytes <= i64::from(LISTED_BYTES_MAX))
 }
 
-fn put(db: &Connection, torrent: &ListedTorrent) -> rusqlite::Result<()> {
+pub(crate) fn put(db: &Connection, torrent: &ListedTorrent) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO listed (hash, title, poster, category, data, added_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)

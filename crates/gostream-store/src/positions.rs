@@ -95,6 +95,21 @@ impl Positions<'_> {
 }
 
 fn put(db: &rusqlite::Connection, position: &PlaybackPosition) -> rusqlite::Result<()> {
+    insert(db, position)?;
+    trim(db)
+}
+
+/// Lets the oldest positions go that are too many.
+pub(crate) fn trim(db: &rusqlite::Connection) -> rusqlite::Result<()> {
+    db.prepare_cached(TRIM)?.execute([POSITIONS_MAX])?;
+    Ok(())
+}
+
+/// Without a look at the bound.
+pub(crate) fn insert(
+    db: &rusqlite::Connection,
+    position: &PlaybackPosition,
+) -> rusqlite::Result<()> {
     db.prepare_cached(INSERT)?.execute(params![
         position.hash.0,
         position.file_index,
@@ -102,7 +117,6 @@ fn put(db: &rusqlite::Connection, position: &PlaybackPosition) -> rusqlite::Resu
         position.seconds.filter(|seconds| seconds.is_finite()),
         position.saved_at_unix,
     ])?;
-    db.prepare_cached(TRIM)?.execute([POSITIONS_MAX])?;
     Ok(())
 }
 

@@ -46,16 +46,8 @@ const TRIM: &str = "DELETE FROM refused WHERE hash IN
 impl Refusals<'_> {
     /// Adds or renews a refusal and waits until it is committed.
     pub fn add(&self, refusal: Refusal) -> Result<(), StoreError> {
-        self.store.write("save a refusal", move |db| {
-            let title = refusal.title.unwrap_or_default();
-            db.prepare_cached(INSERT)?.execute(params![
-                refusal.hash.0,
-                title,
-                refusal.since_unix
-            ])?;
-            db.prepare_cached(TRIM)?.execute([REFUSALS_MAX])?;
-            Ok(())
-        })
+        self.store
+            .write("save a refusal", move |db| add(db, &refusal))
     }
 
     /// Lifts the refusal of a torrent, and that of these titles, whatever torrent they came from; whether there
@@ -88,6 +80,25 @@ impl Refusals<'_> {
             rows.collect()
         })
     }
+}
+
+fn add(db: &rusqlite::Connection, refusal: &Refusal) -> rusqlite::Result<()> {
+    insert(db, refusal)?;
+    trim(db)
+}
+
+/// Lets the oldest refusals go that are too many.
+pub(crate) fn trim(db: &rusqlite::Connection) -> rusqlite::Result<()> {
+    db.prepare_cached(TRIM)?.execute([REFUSALS_MAX])?;
+    Ok(())
+}
+
+/// Without a look at the bound.
+pub(crate) fn insert(db: &rusqlite::Connection, refusal: &Refusal) -> rusqlite::Result<()> {
+    let title = refusal.title.as_deref().unwrap_or_default();
+    let row = params![refusal.hash.0, title, refusal.since_unix];
+    db.prepare_cached(INSERT)?.execute(row)?;
+    Ok(())
 }
 
 #[cfg(test)]

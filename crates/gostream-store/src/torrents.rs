@@ -141,7 +141,7 @@ fn remove(db: &Connection, hash: &TorrentHash) -> rusqlite::Result<bool> {
     Ok(rows > 0)
 }
 
-fn upsert(db: &Connection, new: TorrentRecord) -> rusqlite::Result<()> {
+pub(crate) fn upsert(db: &Connection, new: TorrentRecord) -> rusqlite::Result<()> {
     let record = match select(db, &new.hash)? {
         Some(known) => merge(known, new),
         None => merge(blank(&new), new),

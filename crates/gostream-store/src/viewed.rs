@@ -92,12 +92,23 @@ impl Viewed<'_> {
 }
 
 fn set(db: &rusqlite::Connection, mark: &ViewedMark) -> rusqlite::Result<()> {
+    insert(db, mark)?;
+    trim(db)
+}
+
+/// Lets the oldest marks go that are too many.
+pub(crate) fn trim(db: &rusqlite::Connection) -> rusqlite::Result<()> {
+    db.prepare_cached(TRIM)?.execute([VIEWED_MAX])?;
+    Ok(())
+}
+
+/// Without a look at the bound.
+pub(crate) fn insert(db: &rusqlite::Connection, mark: &ViewedMark) -> rusqlite::Result<()> {
     let seconds = mark.timecode_seconds;
     // SQLite takes a NaN for NULL.
     let seconds = if seconds.is_finite() { seconds } else { 0.0 };
     let row = params![mark.hash.0, mark.file_index, seconds, mark.viewed_at_unix];
     db.prepare_cached(INSERT)?.execute(row)?;
-    db.prepare_cached(TRIM)?.execute([VIEWED_MAX])?;
     Ok(())
 }
 

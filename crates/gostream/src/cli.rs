@@ -31,9 +31,10 @@ use crate::{
 
 pub use crate::logging::LogSwitch;
 pub use app::{App, OpenLibrary};
-pub use args::{Args, Command};
+pub use args::{Args, Command, ImportArgs};
 pub use context::Context;
 pub use failure::Failure;
+pub(crate) use settings_change::apply as change_settings;
 
 /// Runs the command line `arguments` (the first is the program's name).
 pub fn run(arguments: impl IntoIterator<Item = OsString>, app: &dyn App) -> ExitCode {
@@ -92,9 +93,8 @@ fn dispatch(args: Args, app: &dyn App) -> Result<(), Failure> {
         Command::Restore { file } => {
             app.restore(&Context::prepare(&args.place, Audience::Person)?, &file)
         }
-        Command::Import { from } => {
-            app.import(&Context::prepare(&args.place, Audience::Person)?, &from)
-        }
+        Command::Bans { lift } => app.bans(&Context::prepare(&args.place, Audience::Person)?, lift),
+        Command::Import(import) => app.import(&Context::prepare_to_write(&args.place)?, &import),
         Command::Doctor => doctor(&Context::prepare(&args.place, Audience::Person)?),
         Command::SambaConfig(asked) => {
             let context = Context::prepare(&args.place, Audience::Person)?;

@@ -29,6 +29,7 @@ mod units;
 mod values;
 
 pub use error::{ConfigError, Place, Position, Problem};
+pub(crate) use file::Told;
 pub use file::{SettingsFile, Variables};
 pub use forwarding::{ForwardingSettings, PortForwarding};
 pub use key::{Form, Key, Kind};

@@ -1,4 +1,4 @@
-//! The client of a running server: [`LibraryControl`] over its control socket.
+//! The client of a running server: [`LibraryControl`] and [`StateControl`] over its control socket.
 //!
 //! The command line uses it when a server runs and the application's own
 //! library when none does, both through the trait. Each request has a
@@ -19,8 +19,9 @@ use futures_util::{
     stream::{self, BoxStream, StreamExt as _},
 };
 use gostream_http::{
-    AddEvent, AddRequest, ControlError, LibraryControl, ListedFile, Problem, RefusedTorrent,
-    RemovedFile, SettingsChange, SocketError, Status, connect,
+    AddEvent, AddRequest, BannedAddress, ControlError, LibraryControl, ListedFile, Problem,
+    RefusedTorrent, RemovedFile, SettingsChange, SocketError, StateControl, Status, TakeOver,
+    TakenOver, connect,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header};
@@ -139,6 +140,31 @@ impl LibraryControl for ControlClient {
     fn status(&self) -> BoxFuture<'_, Result<Status, ControlError>> {
         self.ask(Method::GET, "/api/v1/status".to_owned(), Bytes::new())
             .boxed()
+    }
+}
+
+impl StateControl for ControlClient {
+    fn bans(&self) -> BoxFuture<'_, Result<Vec<BannedAddress>, ControlError>> {
+        self.ask(Method::GET, "/api/v1/bans".to_owned(), Bytes::new())
+            .boxed()
+    }
+
+    fn lift_ban(&self, ip: String) -> BoxFuture<'_, Result<BannedAddress, ControlError>> {
+        let ip = utf8_percent_encode(&ip, NON_ALPHANUMERIC);
+        let path = format!("/api/v1/bans/{ip}");
+        self.ask(Method::DELETE, path, Bytes::new()).boxed()
+    }
+
+    fn take_over(&self, brought: TakeOver) -> BoxFuture<'_, Result<TakenOver, ControlError>> {
+        match serde_json::to_vec(&brought) {
+            Ok(body) => self
+                .ask(Method::POST, "/api/v1/import".to_owned(), body.into())
+                .boxed(),
+            Err(error) => {
+                let error = ControlError::failed(format!("cannot write the request: {error}"));
+                async { Err(error) }.boxed()
+            }
+        }
     }
 }
 

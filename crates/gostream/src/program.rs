@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use gostream_http::LibraryControl;
 
 use crate::app::{self, Parts};
-use crate::cli::{App, Context, Failure, OpenLibrary};
+use crate::cli::{App, Context, Failure, ImportArgs, OpenLibrary};
 
 /// The application.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,8 +29,12 @@ impl App for Gostream {
         app::restore(context, file)
     }
 
-    fn import(&self, context: &Context, from: &str) -> Result<(), Failure> {
-        crate::import::run(context, from)
+    fn import(&self, context: &Context, what: &ImportArgs) -> Result<(), Failure> {
+        crate::import::run(context, what)
+    }
+
+    fn bans(&self, context: &Context, lift: Vec<String>) -> Result<(), Failure> {
+        app::bans(context, lift)
     }
 
     fn open_library<'a>(

@@ -17,6 +17,8 @@ use hyper::Request;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::state::Kept;
+
 /// Four films, a.mkv to d.mkv.
 pub(crate) struct Films;
 
@@ -62,6 +64,7 @@ pub(crate) fn api(events: &Events) -> Router {
         library: Arc::new(Films),
         torrents: None,
         settings: None,
+        state: Some(Arc::new(Kept)),
         events: events.clone(),
     })
 }

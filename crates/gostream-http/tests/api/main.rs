@@ -5,3 +5,4 @@
 mod document;
 mod events;
 mod library;
+mod state;

@@ -22,6 +22,7 @@ use super::bans;
 use super::films::MountedFilms;
 use super::forwarding::nat_config;
 use super::happenings;
+use super::kept::Kept;
 use super::monitor::MountPart;
 use super::notify::{self, State};
 use super::parts::{Parts, listen_addresses};
@@ -167,6 +168,7 @@ fn api_parts(
             looks: Arc::<Torrents>::clone(torrents),
         }),
         settings: Some(Arc::new(settings.clone())),
+        state: Some(Arc::new(Kept::new(Arc::clone(&parts.store)))),
         events,
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use futures_util::future::BoxFuture;
 use gostream_http::LibraryControl;
 
-use super::{context::Context, failure::Failure};
+use super::{args::ImportArgs, context::Context, failure::Failure};
 
 /// What the command line cannot do by itself. Implemented where the parts
 /// meet, and passed in by `main`.
@@ -41,8 +41,14 @@ pub trait App {
     /// Takes over what another program kept, from a file, a folder or an address.
     ///
     /// # Errors
-    /// When a server runs, or something cannot be read; then nothing is taken.
-    fn import(&self, context: &Context, from: &str) -> Result<(), Failure>;
+    /// When something cannot be read, or settings do not go together; then nothing is taken.
+    fn import(&self, context: &Context, what: &ImportArgs) -> Result<(), Failure>;
+
+    /// Prints the banned addresses, or lifts the bans of `lift`.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or an address is not banned.
+    fn bans(&self, context: &Context, lift: Vec<String>) -> Result<(), Failure>;
 
     /// Opens the library without a server: takes the lock of the state
     /// directory first. Called within a tokio runtime.

@@ -72,6 +72,14 @@ pub enum Command {
         #[arg(long, num_args = 1.., value_name = "HASH")]
         lift: Vec<String>,
     },
+    /// List the addresses that sent bad data and are banned for good, or lift that.
+    ///
+    /// Each line has the days since the ban, the address and the reason.
+    Bans {
+        /// Lift the bans of these IP addresses. A film that plays keeps to them until it is closed for a while.
+        #[arg(long, num_args = 1.., value_name = "IP")]
+        lift: Vec<String>,
+    },
     /// Save database, library, settings and trackers in one file.
     Backup {
         /// The tar file to write; an older backup there is replaced.
@@ -86,11 +94,7 @@ pub enum Command {
     },
     /// Take over torrents, viewed marks and settings of a TorrServer, or the state of an earlier GoStream.
     #[command(after_help = IMPORT_EXAMPLES)]
-    Import {
-        /// A folder, a JSON file, or the http(s) address of a TorrServer that runs.
-        #[arg(value_name = "FROM")]
-        from: String,
-    },
+    Import(ImportArgs),
     /// Check that this machine can run GoStream, and say how to mend what cannot.
     Doctor,
     /// Run a demonstration that needs no internet, in a temporary directory.
@@ -122,9 +126,27 @@ pub enum Command {
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   gostream import http://192.168.1.2:8090    a TorrServer that runs
-  gostream import /opt/torrserver            its folder: settings.json, viewed.json
+  gostream import /opt/torrserver            its folder: config.db, settings.json, viewed.json
+  gostream import --dry-run /opt/torrserver  what would that do?
   gostream import torrents.json              what its POST /torrents {\"action\":\"list\"} answers
   gostream import ~/STATE                    the state folder of an earlier GoStream";
+
+/// What to take over.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// A folder, a file of one, or the http(s) address of a TorrServer that runs.
+    #[arg(value_name = "FROM")]
+    pub from: String,
+    /// Say what would come of it, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Take their settings also where config.json or the environment says something else.
+    #[arg(long, conflicts_with = "no_settings")]
+    pub force: bool,
+    /// Leave the settings as they are.
+    #[arg(long)]
+    pub no_settings: bool,
+}
 
 /// What to do with single settings.
 #[derive(Debug, Subcommand)]

@@ -58,7 +58,7 @@ pub(super) fn rm(context: &Context, app: &dyn App, paths: Vec<String>) -> Result
             Ok(results)
         })
     })?;
-    report_each(results, |file| file.path)
+    output::each(results, |file| file.path)
 }
 
 /// Prints what was removed and stays away.
@@ -81,28 +81,7 @@ pub(super) fn lift(context: &Context, app: &dyn App, hashes: Vec<String>) -> Res
             Ok(results)
         })
     })?;
-    report_each(results, |lifted| lifted.hash)
-}
-
-/// Prints a line for each that was done; fails with the last that was not, when the others are reported.
-fn report_each<T>(
-    results: Vec<Result<T, ControlError>>,
-    line: impl Fn(T) -> String,
-) -> Result<(), Failure> {
-    let mut done = Vec::new();
-    let mut failures: Vec<Failure> = Vec::new();
-    for result in results {
-        match result {
-            Ok(one) => done.push(line(one)),
-            Err(error) => failures.push(error.into()),
-        }
-    }
-    output::lines(done)?;
-    let Some(last) = failures.pop() else {
-        return Ok(());
-    };
-    failures.iter().for_each(Failure::report);
-    Err(last)
+    output::each(results, |lifted| lifted.hash)
 }
 
 /// Adds a torrent, telling `show` how far it is.

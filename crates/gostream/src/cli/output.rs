@@ -5,6 +5,8 @@
 
 use std::io::{self, Write as _};
 
+use gostream_http::ControlError;
+
 use super::failure::Failure;
 
 /// Writes lines.
@@ -26,6 +28,30 @@ pub fn lines<T: std::fmt::Display>(lines: impl IntoIterator<Item = T>) -> Result
 /// As [`lines`].
 pub fn line(line: impl std::fmt::Display) -> Result<(), Failure> {
     lines([line])
+}
+
+/// Writes a line for each that was done; fails with the last that was not, when the others are reported.
+///
+/// # Errors
+/// As [`lines`], and what could not be done.
+pub fn each<T>(
+    results: Vec<Result<T, ControlError>>,
+    line: impl Fn(T) -> String,
+) -> Result<(), Failure> {
+    let mut done = Vec::new();
+    let mut failures: Vec<Failure> = Vec::new();
+    for result in results {
+        match result {
+            Ok(one) => done.push(line(one)),
+            Err(error) => failures.push(error.into()),
+        }
+    }
+    lines(done)?;
+    let Some(last) = failures.pop() else {
+        return Ok(());
+    };
+    failures.iter().for_each(Failure::report);
+    Err(last)
 }
 
 /// Writes bytes as they are.

@@ -24,11 +24,12 @@ pub(super) fn run(place: &PlaceArgs, action: ConfigAction) -> Result<(), Failure
         ConfigAction::Get { keys } => get(&Context::prepare(place, Audience::Person)?, &keys),
         ConfigAction::Set { pairs } => {
             let changes = read_pairs(&pairs)?;
-            change(&Context::prepare_to_write(place)?, changes)
+            output::lines(apply(&Context::prepare_to_write(place)?, &changes)?)
         }
         ConfigAction::Unset { keys } => {
             let changes = keys.into_iter().map(|key| (key, Value::Null));
-            change(&Context::prepare_to_write(place)?, changes.collect())
+            let context = Context::prepare_to_write(place)?;
+            output::lines(apply(&context, &changes.collect())?)
         }
     }
 }
@@ -61,19 +62,24 @@ fn get(context: &Context, names: &[String]) -> Result<(), Failure> {
     output::lines(shown)
 }
 
-fn change(context: &Context, changes: Map<String, Value>) -> Result<(), Failure> {
+/// Has the running server make a change, or makes it in the file itself; what came of it, a line each.
+pub(crate) fn apply(
+    context: &Context,
+    changes: &Map<String, Value>,
+) -> Result<Vec<String>, Failure> {
     match ControlClient::find(&context.directories.control_socket()) {
         Ok(server) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?;
-            let done = runtime.block_on(server.change_settings(&changes));
-            output::lines(report(&done.map_err(Failure::from)?))
+            let done = runtime.block_on(server.change_settings(changes));
+            Ok(report(&done.map_err(Failure::from)?))
         }
         Err(SocketError::NoServer { .. }) => {
-            context.settings.change(&changes)?;
-            output::line(format!("written to {}", context.settings.path().display()))
+            context.settings.change(changes)?;
+            let path = context.settings.path().display();
+            Ok(vec![format!("written to {path}")])
         }
         Err(error) => Err(error.into()),
     }

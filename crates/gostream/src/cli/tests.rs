@@ -19,7 +19,7 @@ use gostream_http::{
 };
 use tempfile::TempDir;
 
-use super::{App, Args, Context, Failure, OpenLibrary, dispatch};
+use super::{App, Args, Context, Failure, ImportArgs, OpenLibrary, dispatch};
 
 /// What happened, in order, whoever did it.
 type Notes = Arc<Mutex<Vec<String>>>;
@@ -139,8 +139,15 @@ impl App for NotedApp {
         Ok(())
     }
 
-    fn import(&self, _context: &Context, from: &str) -> Result<(), Failure> {
-        self.0.lock().unwrap().push(format!("app imports {from}"));
+    fn import(&self, _context: &Context, what: &ImportArgs) -> Result<(), Failure> {
+        let note = format!("app imports {}", what.from);
+        self.0.lock().unwrap().push(note);
+        Ok(())
+    }
+
+    fn bans(&self, _context: &Context, lift: Vec<String>) -> Result<(), Failure> {
+        let note = format!("app tells or lifts bans: {}", lift.join(" "));
+        self.0.lock().unwrap().push(note);
         Ok(())
     }
 
@@ -206,6 +213,7 @@ impl Desk {
                 library,
                 torrents: None,
                 settings: None,
+                state: None,
                 events: Events::new(0),
             }),
             std::future::pending(),

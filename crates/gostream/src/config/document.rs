@@ -68,6 +68,28 @@ pub(super) fn read(text: &str, values: &mut Values) -> Result<Vec<Unused>, Vec<M
     walk.apply(values)
 }
 
+/// The keys that a text sets, each with its place; none of a text that [`read`] refuses.
+pub(super) fn set_keys(text: &str) -> Vec<(&'static Key, Position)> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &strict());
+    let Ok(Some(Value::Object(root))) = parsed.map(|parsed| parsed.value) else {
+        return Vec::new();
+    };
+    let mut walk = Walk {
+        text,
+        found: Vec::new(),
+        unused: Vec::new(),
+        mistakes: Vec::new(),
+    };
+    walk.object("", &root);
+    let found = walk.found.iter();
+    // As if it were not there.
+    let found = found.filter(|found| !matches!(found.value, Value::NullKeyword(_)));
+    found
+        .map(|found| (found.key, walk.at(found.value)))
+        .collect()
+}
+
 /// What the text may be.
 pub(super) fn strict() -> ParseOptions {
     ParseOptions {

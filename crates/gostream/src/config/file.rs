@@ -6,6 +6,7 @@
 //! read it, since it holds secrets.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     fs::{self, File, Permissions},
     io::{self, Write as _},
@@ -20,10 +21,10 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::{Map, Value};
 
 use super::{
-    check,
+    check, document,
     edit::{self, Edit},
     environment,
-    error::ConfigError,
+    error::{ConfigError, Place},
     key::Key,
     keys,
     load::{self, Loaded},
@@ -71,6 +72,31 @@ impl SettingsFile {
         load::from(self.path.clone(), load::read(&self.path)?, &*self.variables)
     }
 
+    /// What is set, and where.
+    ///
+    /// # Errors
+    /// As [`SettingsFile::load`].
+    pub(crate) fn told(&self) -> Result<Told, ConfigError> {
+        let text = load::read(&self.path)?;
+        let values = load::from(self.path.clone(), text.clone(), &*self.variables)?.values;
+        let set = document::set_keys(text.as_deref().unwrap_or(EMPTY));
+        let mut places: HashMap<&'static str, Place> = set
+            .into_iter()
+            .map(|(key, at)| (key.name, Place::File(self.path.clone(), at)))
+            .collect();
+        let overridden = keys::all().filter_map(|key| Some((key.name, self.overrides(key)?)));
+        places.extend(overridden.map(|(key, by)| (key, Place::Variable(by))));
+        Ok(Told { values, places })
+    }
+
+    /// Whether a change could be made; nothing is written.
+    ///
+    /// # Errors
+    /// As [`SettingsFile::change`].
+    pub(crate) fn check(&self, asked: &Map<String, Value>) -> Result<(), SettingsError> {
+        self.plan(asked).map(|_| ())
+    }
+
     /// Changes keys, all or none, and returns what the file says then. `null` puts a key back to its default; a secret
     /// that is masked changes nothing. Makes the file, and its directory, when there is none. Blocks for up to ten
     /// seconds.
@@ -90,6 +116,15 @@ impl SettingsFile {
         // That of a first start is not there yet.
         fs::create_dir_all(directory).map_err(failed)?;
         let _lock = lock(directory).map_err(failed)?;
+        let (loaded, new) = self.plan(asked)?;
+        if let Some(new) = new {
+            replace(&path, directory, &new).map_err(failed)?;
+        }
+        Ok(loaded)
+    }
+
+    /// What a change would make of the settings, and the text of the file then, if it is another one.
+    fn plan(&self, asked: &Map<String, Value>) -> Result<(Loaded, Option<String>), SettingsError> {
         let broken = |error: ConfigError| SettingsError::Broken(error.to_string());
         let text = load::read(&self.path).map_err(broken)?;
         let values = load::values(&self.path, text.as_deref(), &*self.variables).map_err(broken)?;
@@ -99,11 +134,14 @@ impl SettingsFile {
             .map_err(|error| SettingsError::Broken(format!("{}: {error}", self.path.display())))?;
         let loaded = load::from(self.path.clone(), Some(new.clone()), &*self.variables)
             .map_err(|error| refused(&error))?;
-        if !edits.is_empty() {
-            replace(&path, directory, &new).map_err(failed)?;
-        }
-        Ok(loaded)
+        Ok((loaded, Some(new).filter(|_| !edits.is_empty())))
     }
+}
+
+/// What the settings say, and where each key stands that is set at all.
+pub(crate) struct Told {
+    pub(crate) values: Values,
+    pub(crate) places: HashMap<&'static str, Place>,
 }
 
 /// What is to be written; what would change nothing is left out.

@@ -152,6 +152,7 @@ fn serve(library: Scripted) -> Server {
             library: Arc::new(library),
             torrents: None,
             settings: None,
+            state: None,
             events: Events::new(0),
         }),
         std::future::pending(),

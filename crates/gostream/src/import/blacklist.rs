@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
+use gostream_http::BroughtRefusal;
 use gostream_library::{HashError, TorrentHash, title};
-use gostream_store::Refusal;
 
 use super::found::Found;
 use super::node::Node;
@@ -15,7 +15,7 @@ use super::node::Node;
 const FOLDERS: [&str; 2] = ["movies", "tv"];
 
 /// Adds the refusals.
-pub(super) fn read(root: &Node<'_>, now_unix: i64, found: &mut Found) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, found: &mut Found) -> Result<(), String> {
     let mut titles = HashSet::new();
     if let Some(list) = root.get("titles") {
         for entry in list.elements()? {
@@ -37,10 +37,9 @@ pub(super) fn read(root: &Node<'_>, now_unix: i64, found: &mut Found) -> Result<
             let theirs = title::normalised(&text);
             let whole = !ours.is_empty() && (titles.contains(&ours) || titles.contains(&theirs));
             with_torrent.extend([ours.clone(), theirs]);
-            found.refusals.push(Refusal {
-                hash,
+            found.brought.refused.push(BroughtRefusal {
+                hash: hash.to_string(),
                 title: whole.then_some(ours),
-                since_unix: now_unix,
             });
         }
     }

@@ -1,26 +1,36 @@
 //! What an import found: nothing of it is written yet.
 
+use gostream_http::TakeOver;
 use gostream_library::InodeMap;
-use gostream_store::{ListedTorrent, PlaybackPosition, Refusal, ViewedMark};
+use serde_json::Value;
 
-/// All that was found, nothing of it written yet.
+/// All that was found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) torrents: Vec<ListedTorrent>,
-    pub(super) viewed: Vec<ViewedMark>,
-    pub(super) positions: Vec<PlaybackPosition>,
+    pub(super) brought: TakeOver,
     pub(super) settings: Vec<Setting>,
-    pub(super) refusals: Vec<Refusal>,
     pub(super) inode_map: Option<InodeMap>,
     /// What the user should know, a sentence each.
     pub(super) notes: Vec<String>,
 }
 
+impl Found {
+    /// Whether there is nothing to be written but settings.
+    pub(super) fn is_empty(&self) -> bool {
+        self.brought == TakeOver::default() && self.inode_map.is_none()
+    }
+}
+
 /// A setting that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Setting {
-    /// It is this key with this value (JSON) here.
-    Here(&'static str, String),
-    /// Its name, and why it has no place here.
-    Nowhere(String, &'static str),
+    /// It is a key of ours.
+    Here {
+        /// What it is called there.
+        theirs: String,
+        key: &'static str,
+        value: Value,
+    },
+    /// It has no place here.
+    Nowhere { theirs: String, why: &'static str },
 }

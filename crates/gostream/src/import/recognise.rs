@@ -10,14 +10,14 @@ use super::{blacklist, settings, torrents, viewed};
 ///
 /// # Errors
 /// What is wrong with it and where.
-pub(super) fn read(document: &Document, now_unix: i64, found: &mut Found) -> Result<(), String> {
+pub(super) fn read(document: &Document, found: &mut Found) -> Result<(), String> {
     document.parse(|root| {
         if root.is_array() {
             let elements = root.elements()?;
             if elements.iter().any(|element| element.get("file_index").is_some()) {
-                return viewed::from_answer(&elements, now_unix, found);
+                return viewed::from_answer(&elements, found);
             }
-            return torrents::read(&elements, now_unix, found);
+            return torrents::read(&elements, found);
         }
         let members = root.members()?;
         let has = |name: &str| root.get(name).is_some();
@@ -26,9 +26,9 @@ pub(super) fn read(document: &Document, now_unix: i64, found: &mut Found) -> Res
         } else if has("CacheSize") || has("RetrackersMode") {
             settings::read(&root, found)
         } else if has("hashes") || has("titles") {
-            blacklist::read(&root, now_unix, found)
+            blacklist::read(&root, found)
         } else if members.iter().all(|(name, _)| name.parse::<TorrentHash>().is_ok()) {
-            viewed::from_file(&members, now_unix, found)
+            viewed::from_file(&members, found)
         } else {
             Err(root.mistake(
                 "is none of the files that can be imported: a list of torrents, viewed.json, settings.json or \

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use gostream_library::InodeMap;
 use reqwest::{Client, StatusCode};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use url::Url;
 
+use super::database;
 use super::found::Found;
 use super::node::Document;
 use crate::cli::Failure;
@@ -58,8 +61,9 @@ pub(super) fn documents(from: &str, found: &mut Found) -> Result<Vec<Document>, 
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    if DATABASES.contains(&name) {
-        return Err(Failure::BadInput(unreadable_database(path)));
+    if path.extension().is_some_and(|extension| extension == "db") {
+        database(path, found)?;
+        return Ok(Vec::new());
     }
     if name == INODE_MAP {
         inode_map(path, found)?;
@@ -81,12 +85,14 @@ fn folder(folder: &Path, found: &mut Found) -> Result<Vec<Document>, Failure> {
     if has_map {
         inode_map(&map, found)?;
     }
-    let databases = DATABASES.iter().map(|name| folder.join(name));
-    found.notes.extend(
-        databases
-            .filter(|path| path.is_file())
-            .map(|path| unreadable_database(&path)),
-    );
+    let databases: Vec<_> = DATABASES
+        .iter()
+        .map(|name| folder.join(name))
+        .filter(|path| path.is_file())
+        .collect();
+    for path in &databases {
+        database(path, found)?;
+    }
     let of_jobs: Vec<&str> = OF_JOBS
         .into_iter()
         .filter(|name| folder.join(name).is_file())
@@ -97,8 +103,8 @@ fn folder(folder: &Path, found: &mut Found) -> Result<Vec<Document>, Failure> {
             "left as they are, since they belong to jobs that this version does not have: {names}"
         ));
     }
-    if documents.is_empty() && !has_map && found.notes.is_empty() {
-        let known = KNOWN.join(", ");
+    if documents.is_empty() && databases.is_empty() && !has_map && found.notes.is_empty() {
+        let known = [&DATABASES[..], &KNOWN[..]].concat().join(", ");
         let folder = folder.display();
         return Err(Failure::BadInput(format!(
             "{folder}: there is nothing to import; looked for {known}, {INODE_MAP}"
@@ -107,12 +113,18 @@ fn folder(folder: &Path, found: &mut Found) -> Result<Vec<Document>, Failure> {
     Ok(documents)
 }
 
-fn unreadable_database(path: &Path) -> String {
-    format!(
-        "{}: this database of TorrServer cannot be read from here; start that TorrServer and give its address: gostream \
-         import http://127.0.0.1:8090",
-        path.display()
-    )
+/// A TorrServer that runs holds a lock on its database, which would change while it is read.
+fn database(path: &Path, found: &mut Found) -> Result<(), Failure> {
+    let name = path.display();
+    let file = open(path)?;
+    if flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK) {
+        return Err(Failure::Failed(format!(
+            "{name}: is in use by a TorrServer that runs: give its address (gostream import http://127.0.0.1:8090), or \
+             stop it"
+        )));
+    }
+    let bytes = bytes_of(path, &file, LEN_MAX)?;
+    database::read(&name.to_string(), &bytes, found).map_err(Failure::BadInput)
 }
 
 fn file(path: &Path) -> Result<Document, Failure> {
@@ -120,15 +132,24 @@ fn file(path: &Path) -> Result<Document, Failure> {
     document(path.display().to_string(), bytes)
 }
 
+fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::BadInput(format!("{}: cannot be read: {error}", path.display()))
+}
+
 fn bytes(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
+    bytes_of(path, &open(path)?, max)
+}
+
+fn bytes_of(path: &Path, file: &File, max: u64) -> Result<Vec<u8>, Failure> {
     let name = path.display();
-    let unreadable =
-        |error: std::io::Error| Failure::BadInput(format!("{name}: cannot be read: {error}"));
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
     file.take(max + 1)
         .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+        .map_err(|error| unreadable(path, &error))?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len > max) {
         return Err(Failure::BadInput(format!(
             "{name}: is longer than {max} bytes, this is no file to import"

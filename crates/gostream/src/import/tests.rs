@@ -3,13 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gostream_library::TorrentHash;
-use gostream_store::ListedTorrent;
+use gostream_store::{ListedTorrent, Store};
 
 use super::found::Setting;
 use super::node::Document;
 use super::*;
+use crate::config::{SettingsFile, Told};
 
 const A: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c";
 const B: &str = "00112233445566778899AABBCCDDEEFF00112233";
@@ -23,7 +25,7 @@ fn read_into(found: &mut Found, text: &str) -> Result<(), String> {
         name: "file.json".to_owned(),
         text: text.to_owned(),
     };
-    recognise::read(&document, 77, found)
+    recognise::read(&document, found)
 }
 
 fn read(text: &str) -> Found {
@@ -32,14 +34,25 @@ fn read(text: &str) -> Found {
     found
 }
 
-fn store() -> (tempfile::TempDir, Store) {
+fn store() -> (tempfile::TempDir, Arc<Store>) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("gostream.db")).unwrap();
-    (folder, store)
+    (folder, Arc::new(store))
 }
 
-fn save(store: &Store, found: Found) -> Vec<String> {
-    save::all(store, Path::new("/srv/films"), found).unwrap()
+fn save(store: &Arc<Store>, found: Found) -> Vec<String> {
+    let reached = Reached::over(Arc::clone(store));
+    save::all(&reached, Path::new("/srv/films"), found, false).unwrap()
+}
+
+/// What a config.json of this text says.
+fn told(text: &str) -> (tempfile::TempDir, SettingsFile, Told) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, text).unwrap();
+    let file = SettingsFile::new(path, Arc::new(|_| None));
+    let told = file.told().unwrap();
+    (folder, file, told)
 }
 
 #[test]
@@ -65,10 +78,8 @@ fn a_list_of_torrents_is_listed_once_and_what_is_here_stays() {
         (list[0].data.as_str(), list[0].added_at_unix),
         (r#"{"TorrServer":{}}"#, 1_900_000_000)
     );
-    assert_eq!(
-        (list[1].title.as_str(), list[1].added_at_unix),
-        ("Only a name", 77)
-    );
+    assert_eq!(list[1].title, "Only a name");
+    assert!(list[1].added_at_unix > 1_700_000_000, "now");
     assert!(store.torrents().get(&hash(B)).unwrap().is_some());
 
     let mine = ListedTorrent {
@@ -81,7 +92,7 @@ fn a_list_of_torrents_is_listed_once_and_what_is_here_stays() {
         ["torrents: 0 imported, 2 were here already"]
     );
     assert_eq!(store.listed().get(&hash(A)).unwrap().unwrap().title, "mine");
-    assert_eq!(save(&store, read("null")), ["there was nothing to import"]);
+    assert!(read("null").is_empty());
 }
 
 #[test]
@@ -116,44 +127,35 @@ fn viewed_marks_are_read_in_all_four_forms() {
     assert!(save(&store, read(&answer))[0].contains("0 imported, 2 were here"));
 }
 
+/// Settings that have a counterpart, all at values of their own.
+const SETTINGS: &str = r#"{"BitTorr":{"CacheSize":1073741824,"ReaderReadAHead":95,"UseDisk":true,"ForceEncrypt":true,
+    "RetrackersMode":3,"TorrentDisconnectTimeout":120,"DisableUPNP":true,"DisableDHT":true,"DisableUpload":true,
+    "DisableUTP":true,"EnableDebug":true,"DownloadRateLimit":5000,"UploadRateLimit":100,"ConnectionsLimit":60,
+    "PeersListenPort":6881,"BlockListURL":"http://lists.example/a.gz","FriendlyName":"tv","TMDBSettings":{"APIKey":"k"}}}"#;
+
 #[test]
-fn settings_become_lines_that_our_config_takes_and_defaults_say_nothing() {
-    let text = r#"{"BitTorr":{"CacheSize":1073741824,"ReaderReadAHead":95,"UseDisk":true,"ForceEncrypt":true,
-        "RetrackersMode":3,"TorrentDisconnectTimeout":120,"DisableUPNP":true,"DisableDHT":true,"DisableUpload":true,
-        "DisableUTP":true,"EnableDebug":true,"DownloadRateLimit":5000,"UploadRateLimit":100,"ConnectionsLimit":60,
-        "PeersListenPort":6881,"BlockListURL":"http://lists.example/a.gz","FriendlyName":"tv","TMDBSettings":{"APIKey":"k"}}}"#;
-    let settings = read(text).settings;
-    let here: Vec<String> = settings
-        .iter()
-        .filter_map(|setting| match setting {
-            Setting::Here(key, value) => Some(format!("\"{key}\": {value}")),
-            Setting::Nowhere(..) => None,
-        })
-        .collect();
-    assert_eq!(here.len(), 16, "{here:?}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config.json");
-    std::fs::write(&file, format!("{{{}}}", here.join(","))).unwrap();
-    let sources = crate::config::Sources {
-        file: Some(file),
-        variables: &|_| None,
-        program: None,
-        data_dir: None,
-        may_be_missing: false,
-    };
-    let loaded = crate::config::load(&sources).unwrap();
-    assert_eq!(loaded.ignored, []);
-    assert_eq!(loaded.config.engine.read_ahead_budget.as_mib(), 1024);
-    assert_eq!(loaded.config.engine.torrent_port, 6881);
-    let lines = settings::lines(&settings).join("\n");
+fn settings_become_one_change_that_our_config_takes_and_defaults_say_nothing() {
+    let (_folder, file, told) = told("{}");
+    let plan = Plan::of(&read(SETTINGS).settings, &told, false);
+    // utp is off here already.
+    assert_eq!(plan.changes.len(), 15, "{:?}", plan.changes);
+    let lines = plan.lines(file.path(), false).join("\n");
     for words in [
-        "  \"connections_per_torrent\": 60,",
+        "settings for /",
+        "  connections_per_torrent = 60 (ConnectionsLimit)",
         "ReaderReadAHead: windows follow",
         "FriendlyName: ",
+        "settings that are so here already: 1",
     ] {
         assert!(lines.contains(words), "no {words:?} in {lines}");
     }
     assert!(!lines.contains("APIKey"), "a secret is printed: {lines}");
+    let loaded = file.change(&plan.changes).unwrap();
+    assert_eq!(loaded.ignored, []);
+    assert_eq!(loaded.config.engine.read_ahead_budget.as_mib(), 1024);
+    assert_eq!(loaded.config.engine.torrent_port, 6881);
+    let again = Plan::of(&read(SETTINGS).settings, &file.told().unwrap(), false);
+    assert!(again.changes.is_empty(), "{again:?}");
 
     let defaults = r#"{"CacheSize":67108864,"RetrackersMode":1,"DisableUTP":false,"UploadRateLimit":0,"ConnectionsLimit":25}"#;
     assert_eq!(read(defaults).settings, []);
@@ -161,8 +163,113 @@ fn settings_become_lines_that_our_config_takes_and_defaults_say_nothing() {
     assert!(
         large
             .iter()
-            .all(|setting| matches!(setting, Setting::Nowhere(..))),
+            .all(|setting| matches!(setting, Setting::Nowhere { .. })),
         "{large:?}"
+    );
+}
+
+#[test]
+fn what_was_set_by_hand_stays_and_is_named_by_line_unless_it_is_forced() {
+    let text = "{\n  // mine\n  \"connections_per_torrent\": 40,\n  \"dht\": false,\n  \"UploadRateLimit\": 7,\n  \
+                \"log_level\": null\n}";
+    let (_folder, file, told) = told(text);
+    let plan = Plan::of(&read(SETTINGS).settings, &told, false);
+    for key in ["connections_per_torrent", "dht", "upload_limit_kb"] {
+        assert!(!plan.changes.contains_key(key), "{key}");
+    }
+    assert!(plan.changes.contains_key("log_level"), "null is not set");
+    let lines = plan.lines(file.path(), true).join("\n");
+    let place = file.path().display();
+    for words in [
+        "settings that would be written to",
+        &format!("{place}:3:30: connections_per_torrent is 40, by ConnectionsLimit it would be 60"),
+        &format!("{place}:5:22: upload_limit_kb is 7, by UploadRateLimit it would be 100"),
+        "so here already: 2",
+    ] {
+        assert!(lines.contains(words), "no {words:?} in {lines}");
+    }
+    let forced = Plan::of(&read(SETTINGS).settings, &told, true);
+    let loaded = file.change(&forced.changes).unwrap();
+    assert_eq!(loaded.config.engine.connections_per_torrent, 60);
+    let written = std::fs::read_to_string(file.path()).unwrap();
+    assert!(written.contains("// mine"), "{written}");
+}
+
+#[test]
+fn the_databases_of_torrserver_give_torrents_with_metadata_marks_and_settings() {
+    let fixture = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gostream-library/tests/bolt");
+        std::fs::read(folder.join(name)).unwrap()
+    };
+    let mut found = Found::default();
+    database::read("config.db", &fixture("config.db"), &mut found).unwrap();
+    assert_eq!(found.notes, Vec::<String>::new());
+    assert_eq!(
+        found.settings,
+        [Setting::Here {
+            theirs: "ConnectionsLimit".to_owned(),
+            key: "connections_per_torrent",
+            value: 60.into(),
+        }]
+    );
+    let (_folder, store) = store();
+    assert_eq!(
+        save(&store, found),
+        [
+            "torrents: 2 imported, 0 were here already",
+            "viewed marks: 1 imported, 0 were here already",
+            "playback positions: 1 imported, 0 were here already",
+        ]
+    );
+    let of = hash("5934fce4fdb33610535035f0e4baee96451ec57c");
+    let record = store.torrents().get(&of).unwrap().unwrap();
+    assert!(record.info_dict.is_some());
+    assert_eq!(record.name, "Copper.Lanterns.mkv");
+    assert_eq!(record.trackers.len(), 2);
+    let list = store.listed().list().unwrap();
+    let titles: Vec<&str> = list.iter().map(|one| one.title.as_str()).collect();
+    assert_eq!(titles, ["Copper Lanterns (2031)", "Only a name"]);
+
+    let mut found = Found::default();
+    database::read("torrserver.db", &fixture("torrserver.db"), &mut found).unwrap();
+    let old = &found.brought.torrents[0];
+    assert_eq!(
+        (old.title.as_str(), old.added_at_unix),
+        ("Amber Lighthouse", 1_500_000_000)
+    );
+    assert_eq!(old.trackers, [["http://tracker.example/announce"]]);
+}
+
+#[test]
+fn a_damaged_database_is_refused_and_a_single_bad_record_is_named() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gostream-library/tests/bolt");
+    let whole = std::fs::read(folder.join("config.db")).unwrap();
+    let mut found = Found::default();
+    let error = database::read("config.db", &whole[..9000], &mut found).unwrap_err();
+    assert!(error.starts_with("config.db: is damaged: page"), "{error}");
+    let replace = |from: &[u8], to: &[u8]| {
+        let at = whole.windows(from.len()).position(|part| part == from);
+        let mut bytes = whole.clone();
+        bytes[at.unwrap()..][..to.len()].copy_from_slice(to);
+        bytes
+    };
+    let bytes = replace(b"\"Trackers\":null", b"\"Trackers\":1234");
+    database::read("config.db", &bytes, &mut found).unwrap();
+    assert_eq!(found.brought.torrents.len(), 1);
+    let note = &found.notes[0];
+    assert!(
+        note.contains("left out: config.db: Torrents/1100") && note.contains("Trackers"),
+        "{note}"
+    );
+    // An info dict that is not that of its hash.
+    let mut found = Found::default();
+    let bytes = replace(b"\"InfoBytes\":\"ZDY6", b"\"InfoBytes\":\"ZDc6");
+    database::read("config.db", &bytes, &mut found).unwrap();
+    assert_eq!(found.brought.torrents.len(), 2);
+    assert!(
+        found.notes[0].contains("is not its own"),
+        "{:?}",
+        found.notes
     );
 }
 
@@ -205,9 +312,13 @@ fn a_blacklist_refuses_torrents_and_not_the_folder_of_films() {
         r#"{{"hashes":{{"{A}":"Amber Lighthouse","{B}":"Other.Film.2030.1080p"}},"titles":["amberlighthouse","movies","lonely"]}}"#
     );
     let (_folder, store) = store();
-    let said = save(&store, read(&text));
-    assert_eq!(said[0], "refused torrents: 2 imported, 0 were here already");
-    assert!(said[1].starts_with("1 titles of the blacklist"), "{said:?}");
+    let found = read(&text);
+    let note = &found.notes[0];
+    assert!(note.starts_with("1 titles of the blacklist"), "{note}");
+    assert_eq!(
+        save(&store, found),
+        ["refused torrents: 2 imported, 0 were here already"]
+    );
     let refused = store.refusals().list().unwrap();
     let title = |of: &str| {
         refused
@@ -283,7 +394,6 @@ fn a_folder_gives_what_is_known_in_it_and_names_what_is_not_read() {
     );
     for (name, text) in [
         ("viewed.json", "{}"),
-        ("config.db", "bolt"),
         ("tv_fullpacks.json", "{}"),
         ("letters.txt", ""),
     ] {
@@ -292,22 +402,20 @@ fn a_folder_gives_what_is_known_in_it_and_names_what_is_not_read() {
     let mut found = Found::default();
     let documents = source::documents(from, &mut found).unwrap();
     assert_eq!(documents.len(), 1);
-    assert_eq!(found.notes.len(), 2);
+    assert_eq!(found.notes.len(), 1);
     assert!(
-        found.notes[0].contains("config.db") && found.notes[0].contains("gostream import http://")
-    );
-    assert!(
-        found.notes[1].contains("tv_fullpacks.json"),
+        found.notes[0].contains("tv_fullpacks.json"),
         "{:?}",
         found.notes
     );
-    let error = source::documents(at("config.db").to_str().unwrap(), &mut Found::default());
+    std::fs::write(at("config.db"), "bolt").unwrap();
+    let error = source::documents(from, &mut Found::default());
+    let error = error.unwrap_err().to_string();
     assert!(
-        error
-            .unwrap_err()
-            .to_string()
-            .contains("start that TorrServer")
+        error.contains("config.db: is no database of bbolt"),
+        "{error}"
     );
+    std::fs::remove_file(at("config.db")).unwrap();
     std::fs::write(at("viewed.json"), [0xff, 0xfe]).unwrap();
     let error = source::documents(from, &mut Found::default())
         .unwrap_err()
