@@ -48,14 +48,14 @@ fn done<T>(
 
 fn start() -> Result<ProfilerGuard<'static>, ProfileError> {
     let builder = ProfilerGuardBuilder::default().frequency(FREQUENCY);
-    builder
-        .blocklist(NOT_IN)
-        .build()
-        .map_err(|error| match error {
-            // That of a client who went while it began.
-            pprof::Error::Running => ProfileError::Busy,
-            error => failed(&error),
-        })
+    builder.blocklist(NOT_IN).build().map_err(|error| {
+        // That of a client who went while it began.
+        if matches!(error, pprof::Error::Running) {
+            ProfileError::Busy
+        } else {
+            failed(&error)
+        }
+    })
 }
 
 fn finish(guard: &ProfilerGuard<'_>) -> Result<Vec<u8>, ProfileError> {

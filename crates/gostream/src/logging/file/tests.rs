@@ -86,7 +86,7 @@ fn a_file_that_would_become_too_long_is_put_aside_before_the_line() {
     let case = Case::new();
     let mut log = case.log(2, 10);
     for line in ["1234", "5678", "abcd", "longer than a whole file"] {
-        say(&mut log, &format!("{line}")).unwrap();
+        say(&mut log, line).unwrap();
     }
     let wanted = named(&[
         ("gostream.log", "longer than a whole file\n"),
@@ -100,7 +100,7 @@ fn a_start_goes_on_with_the_file_of_today_and_takes_away_what_is_beyond_the_boun
     let case = Case::new();
     let mut log = case.log(9, 6);
     for line in ["one", "two", "three", "four"] {
-        say(&mut log, &format!("{line}")).unwrap();
+        say(&mut log, line).unwrap();
     }
     fs::write(case.folder().join("gostream.log.old"), "mine").unwrap();
     drop(log);
