@@ -36,6 +36,8 @@ use crate::librarian::Watcher;
 
 /// How long those who have files open get to close them.
 const UNMOUNT_GRACE: Duration = Duration::from_secs(2);
+/// How long the end waits for a disk of the library that hangs.
+const LIBRARY_GRACE: Duration = Duration::from_secs(2);
 
 /// A running server.
 pub(crate) struct Server {
@@ -62,7 +64,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         .build();
     let runtime =
         runtime.map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(async {
+    let end = runtime.block_on(async {
         // Asked for first: a signal during the start is not lost.
         let signals = wait_for_signal()?;
         let reloads = signal(SignalKind::hangup()).map_err(cannot_catch)?;
@@ -88,7 +90,10 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         notify::tell(State::Stopping);
         server.stop().await;
         end
-    })
+    });
+    // Threads that a disk holds end with the process.
+    runtime.shutdown_timeout(LIBRARY_GRACE);
+    end
 }
 
 /// Waits for SIGTERM or SIGINT; they are caught from this call on.
@@ -282,11 +287,13 @@ impl Server {
         self.watching.monitor.stopping();
         self.stop_ports.cancel();
         let (mounted, watcher) = (self.mounted, self.watcher);
-        if tokio::task::spawn_blocking(move || drop(watcher))
-            .await
-            .is_err()
-        {
-            tracing::error!("the library's watcher did not end well");
+        let ended = tokio::task::spawn_blocking(move || drop(watcher));
+        match tokio::time::timeout(LIBRARY_GRACE, ended).await {
+            Ok(Ok(())) => {}
+            Ok(Err(panic)) => tracing::error!(%panic, "the library's watcher did not end well"),
+            Err(_) => {
+                tracing::warn!("the disk of the library does not answer; nobody waits for it")
+            }
         }
         let unmounted = tokio::task::spawn_blocking(move || mounted.unmount(UNMOUNT_GRACE)).await;
         match unmounted {

@@ -127,6 +127,29 @@ fn a_server_is_not_ready_without_its_state_nor_on_its_way_down() {
 }
 
 #[test]
+fn a_server_ends_though_the_disk_of_its_library_hangs() {
+    let disk = Server::start(json!({}));
+    let settings = json!({"physical_source_path": disk.mount, "library_rescan_seconds": 1});
+    let server = Server::start_in(Place::new(settings));
+    disk.pause();
+    wait::until("who watches the library hangs", LIMIT, || {
+        hangs(server.id(), "gostream-watch").then_some(())
+    });
+    let (status, after) = server.stop();
+    assert!(status.success() && !after.still_mounted, "{status}");
+    disk.resume();
+}
+
+/// Whether a thread of that name waits for a FUSE server.
+fn hangs(process: u32, name: &str) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.flatten().any(|thread| {
+        let read = |file: &str| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+        read("comm").trim_end() == name && read("wchan") == "request_wait_answer"
+    })
+}
+
+#[test]
 fn a_reload_is_told_from_its_beginning_to_its_end() {
     let manager = Manager::new();
     let server = manager.start(json!({}), "0");
