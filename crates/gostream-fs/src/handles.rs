@@ -124,3 +124,11 @@ impl Handles {
         })
     }
 }
+
+impl Drop for Handles {
+    /// A session that ends takes along what is open: an unmount does not wait for every RELEASE.
+    fn drop(&mut self) {
+        let open = self.table.get_mut().len();
+        FsMetrics::take(&self.metrics.open_handles, open as u64);
+    }
+}

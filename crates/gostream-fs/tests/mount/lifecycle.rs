@@ -82,6 +82,7 @@ fn an_unmount_under_an_open_file_is_lazy_and_the_file_fails() {
         0,
         "the session took its handles along"
     );
+    assert_eq!(FsMetrics::get(&rig.metrics.open_handles), 0);
 }
 
 #[test]

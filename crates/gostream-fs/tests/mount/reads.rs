@@ -179,7 +179,7 @@ fn each_reader_has_its_own_handle_and_the_last_close_drops_it() {
     drop(first);
     check(&second, 500_000, 1000);
     drop(second);
-    // RELEASE follows the close by itself; the unmount waits for it.
+    // RELEASE follows the close by itself; the unmount waits for it, or takes the handle along.
     let Rig {
         mounted,
         source,
