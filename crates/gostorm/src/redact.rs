@@ -116,7 +116,11 @@ fn address_len(from_mark: &str, mark: &str) -> usize {
     let len = from_mark.find(ends).unwrap_or(from_mark.len());
     let address = from_mark[..len].trim_end_matches([',', ';', ':', '.', ')', ']', '}', '!']);
     // A host in brackets (IPv6) may be all there is.
-    let bracketed = address.contains('[') && !address.contains(']');
+    let is_host = !address
+        .get(mark.len()..)
+        .unwrap_or("")
+        .contains(['/', '?', '#']);
+    let bracketed = is_host && address.contains('[') && !address.contains(']');
     (address.len() + usize::from(bracketed && len > address.len())).max(mark.len())
 }
 
@@ -179,6 +183,8 @@ mod tests {
             ),
             ("://", "://"),
             ("a:// b", "a:// b"),
+            ("(see http://[::1]/?[x])", "(see http://[::1]/?***])"),
+            ("://[?]]", "://[?***]]"),
         ] {
             assert_eq!(text(line), shown);
         }
