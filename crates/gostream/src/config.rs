@@ -28,6 +28,7 @@ mod together;
 mod units;
 mod values;
 
+pub(crate) use document::strict;
 pub use error::{ConfigError, Place, Position, Problem};
 pub(crate) use file::Told;
 pub use file::{SettingsFile, Variables};

@@ -90,8 +90,8 @@ pub(super) fn set_keys(text: &str) -> Vec<(&'static Key, Position)> {
         .collect()
 }
 
-/// What the text may be.
-pub(super) fn strict() -> ParseOptions {
+/// What the text may be: JSON with comments and trailing commas, and nothing else.
+pub(crate) fn strict() -> ParseOptions {
     ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,

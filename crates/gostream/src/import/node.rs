@@ -5,7 +5,7 @@ use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use crate::config::Position;
+use crate::config::{Position, strict};
 
 /// A text and where it came from.
 #[derive(Debug)]
@@ -37,14 +37,7 @@ impl Document {
         let strict = ParseOptions {
             allow_comments: false,
             allow_trailing_commas: false,
-            allow_loose_object_property_names: false,
-            allow_missing_commas: false,
-            allow_single_quoted_strings: false,
-            allow_hexadecimal_numbers: false,
-            allow_unary_plus_numbers: false,
-            allow_bare_decimal_point_numbers: false,
-            allow_non_finite_numbers: false,
-            allow_extended_string_escapes: false,
+            ..strict()
         };
         let parsed = parse_to_ast(text, &CollectOptions::default(), &strict).map_err(|error| {
             let at = Position::of(text, error.range().start);
