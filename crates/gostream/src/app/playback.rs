@@ -228,17 +228,17 @@ impl Task {
         let candidates: Vec<matching::Candidate<'_>> = open
             .iter()
             .map(|film| matching::Candidate {
-                path: &film.path,
-                imdb: film.imdb.as_deref(),
+                path: &film.opened.path,
+                imdb: film.opened.imdb.as_deref(),
             })
             .collect();
         let Some(film) = matching::find(notice, &candidates).and_then(|at| open.get(at)) else {
             return false;
         };
-        let effects = self.viewers.play(now, film.ino, notice);
-        if effects.contains(&Effect::Confirm(film.ino)) {
-            let torrent = InfoHash(film.hash.0);
-            self.holds.entry(film.ino).or_insert((torrent, None));
+        let effects = self.viewers.play(now, film.opened.ino, notice);
+        if effects.contains(&Effect::Confirm(film.opened.ino)) {
+            let torrent = InfoHash(film.opened.hash.0);
+            self.holds.entry(film.opened.ino).or_insert((torrent, None));
         }
         self.count(true);
         self.carry_out(effects);
@@ -265,7 +265,7 @@ impl Task {
         }
         let open = self.registry.films();
         let last_use = |ino: u64| {
-            let mut film = open.iter().filter(|film| film.ino == ino);
+            let mut film = open.iter().filter(|film| film.opened.ino == ino);
             film.next().map(|film| film.last_read.unwrap_or(film.since))
         };
         let effects = self.viewers.look(now, last_use);

@@ -132,11 +132,11 @@ pub(super) fn playbacks(open: &Registry) -> Value {
 fn playback(now: Instant, handle: &Shown) -> Value {
     let seconds = |since: Instant| two(now.saturating_duration_since(since).as_secs_f64());
     json!({
-        "path": handle.path,
-        "hash": handle.hash.to_string(),
-        "index": handle.index,
-        "size": handle.size,
-        "via": match handle.via {
+        "path": handle.opened.path,
+        "hash": handle.opened.hash.to_string(),
+        "index": handle.opened.index,
+        "size": handle.opened.size,
+        "via": match handle.opened.via {
             Via::Mount => "mount",
             Via::Http => "http",
         },

@@ -44,22 +44,22 @@ impl Positions {
     pub(crate) fn save<'a>(&self, films: impl IntoIterator<Item = &'a Shown>) {
         for film in films
             .into_iter()
-            .filter(|film| film.plays && film.index > 0)
+            .filter(|film| film.plays && film.opened.index > 0)
         {
-            let key = (film.hash, film.index);
+            let key = (film.opened.hash, film.opened.index);
             if !self.moved(key, film.position) {
                 continue;
             }
             let position = PlaybackPosition {
-                hash: film.hash,
-                file_index: film.index,
+                hash: film.opened.hash,
+                file_index: film.opened.index,
                 offset_bytes: film.position,
                 seconds: None,
                 saved_at_unix: now_unix(),
             };
             if !self.store.positions().put_later(position) {
                 tracing::debug!(
-                    path = film.path,
+                    path = film.opened.path,
                     "the database is too busy to keep where it was left"
                 );
                 self.written.lock().remove(&key);

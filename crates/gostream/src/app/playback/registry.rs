@@ -114,13 +114,7 @@ impl Handle {
 
     fn shown(&self, confirmed: bool) -> Shown {
         Shown {
-            ino: self.opened.ino,
-            path: self.opened.path.clone(),
-            hash: self.opened.hash,
-            index: self.opened.index,
-            size: self.opened.size,
-            imdb: self.opened.imdb.clone(),
-            via: self.opened.via,
+            opened: self.opened.clone(),
             since: self.since,
             last_read: self.last_read(),
             position: self.position.load(Relaxed),
@@ -133,13 +127,7 @@ impl Handle {
 /// A handle, or all handles of a film, as they stand.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
-    pub(crate) ino: u64,
-    pub(crate) path: String,
-    pub(crate) hash: TorrentHash,
-    pub(crate) index: u32,
-    pub(crate) size: u64,
-    pub(crate) imdb: Option<Box<str>>,
-    pub(crate) via: Via,
+    pub(crate) opened: Opened,
     pub(crate) since: Instant,
     pub(crate) last_read: Option<Instant>,
     pub(crate) position: u64,
@@ -244,8 +232,11 @@ impl Registry {
         let mut films: Vec<Shown> = Vec::new();
         let mut places: BTreeMap<u64, usize> = BTreeMap::new();
         for handle in self.list() {
-            let Some(film) = places.get(&handle.ino).and_then(|at| films.get_mut(*at)) else {
-                places.insert(handle.ino, films.len());
+            let Some(film) = places
+                .get(&handle.opened.ino)
+                .and_then(|at| films.get_mut(*at))
+            else {
+                places.insert(handle.opened.ino, films.len());
                 films.push(handle);
                 continue;
             };
@@ -367,7 +358,7 @@ mod tests {
         first.handle().reads(&(900 << 20..901 << 20), 4096, true);
         let films = registry.films();
         assert_eq!(
-            films.iter().map(|film| film.ino).collect::<Vec<_>>(),
+            films.iter().map(|film| film.opened.ino).collect::<Vec<_>>(),
             [2, 1]
         );
         assert_eq!(
@@ -387,7 +378,7 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let closed = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&closed);
-        registry.set_on_close(move |handle| told.lock().push((handle.ino, handle.position)));
+        registry.set_on_close(move |handle| told.lock().push((handle.opened.ino, handle.position)));
         let handle = registry.open(opened(3));
         handle.handle().reads(&(0..7 << 20), 7 << 20, true);
         drop(handle);
